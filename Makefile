@@ -1,0 +1,60 @@
+# `make demo` and `make test` are all a newcomer needs. uv is used where it can be had, pip otherwise.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+WORKERS ?= 2
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+
+.PHONY: setup setup-test demo test soak check fix shape bench bench-% web docs handbook clean
+
+setup: $(VENV)/.installed
+setup-test: $(VENV)/.installed-test
+
+$(VENV)/.installed: pyproject.toml constraints.txt scripts/install.sh
+	PYTHON=$(PYTHON) VENV=$(VENV) sh scripts/install.sh '.[all]'
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	PYTHON=$(PYTHON) VENV=$(VENV) sh scripts/install.sh --group test
+	@touch $@
+
+demo: setup
+	$(BIN)/lianlu demo
+
+test: setup-test
+	$(PYTEST) -n $(WORKERS) -m "not soak and not gpu"
+
+soak: setup-test
+	$(PYTEST) -m soak
+
+check: setup-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+	$(BIN)/deptry src
+
+fix: setup-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+shape: setup-test
+	$(BIN)/python scripts/shape.py
+
+bench: bench-rag
+
+bench-%: setup-test
+	$(BIN)/python -m benchmarks $* $(ARGS)
+
+web:
+	@echo "the web interface comes with the studio room; nothing to build yet"
+
+docs: setup-test
+	$(BIN)/python docs/build.py
+
+handbook: setup-test
+	$(BIN)/python examples/build_handbook.py
+
+clean:
+	rm -rf $(VENV) out build dist

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Install lianlu into $VENV: `install.sh '.[all]'` the package (editable), `install.sh --group test` a dependency group.
+# uv when it can be had (it is ten times faster), else pip. Both honour PIP_FIND_LINKS.
+set -eu
+venv=${VENV:-.venv}
+python=${PYTHON:-python3}
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "lianlu needs Python 3.11 or newer" >&2; exit 2; }
+
+if [ "$1" = --group ]; then
+    set -- --group "$2"
+else
+    set -- -e "$1"
+fi
+
+uv=$(command -v uv || true)
+if [ -z "$uv" ] && { [ -x "$venv/bin/uv" ] || "$venv/bin/python" -m pip install -q uv 2>/dev/null; }; then
+    uv=$venv/bin/uv
+fi
+if [ -n "$uv" ] && UV_FIND_LINKS=${PIP_FIND_LINKS:-} "$uv" pip install --python "$venv/bin/python" -q -c constraints.txt "$@"; then
+    exit 0
+fi
+echo "uv could not install; using pip" >&2
+"$venv/bin/python" -m pip install -q --upgrade 'pip>=25.1'
+exec "$venv/bin/python" -m pip install -q -c constraints.txt "$@"

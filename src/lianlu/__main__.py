@@ -1,0 +1,5 @@
+"""`python -m lianlu`."""
+
+from lianlu.cli.main import main
+
+main()

@@ -1,0 +1,45 @@
+"""The static table of everything that can be found by name. Reading it imports nothing."""
+
+from __future__ import annotations
+
+__all__ = ["BUILTINS", "OFFERED_BY_EXTRA"]
+
+BUILTINS: dict[str, dict[str, str]] = {
+    "recipe": {
+        "chain": "lianlu.chain.recipe:ChainRecipe",
+    },
+    "step": {
+        "extract": "lianlu.extract.step:EXTRACT",
+        "prompt.render": "lianlu.prompt.step:RENDER",
+        "rag.build": "lianlu.rag.steps:BUILD",
+        "rag.ask": "lianlu.rag.steps:ASK",
+        "report": "lianlu.chain.report:REPORT",
+    },
+    "reader": {
+        "markdown": "lianlu.extract.markdown:read",
+        "text": "lianlu.extract.plain:read",
+        "rst": "lianlu.extract.rst:read",
+        "html": "lianlu.extract.html:read",
+        "pdf": "lianlu.extract.pdf:read",
+        "docx": "lianlu.extract.docx:read",
+    },
+    "backend": {
+        "fake": "lianlu.llm.fake:open_backend",
+        "http": "lianlu.llm.client:open_backend",
+        "https": "lianlu.llm.client:open_backend",
+        "replay": "lianlu.llm.replay:open_backend",
+    },
+    "page": {
+        "documents": "lianlu.extract.page:section",
+        "predictions": "lianlu.rag.page:section",
+        "index": "lianlu.rag.page:index_section",
+        "prompt": "lianlu.prompt.page:section",
+    },
+    "framework": {
+        "langgpt": "lianlu.prompt.langgpt:LANGGPT",
+        "costar": "lianlu.prompt.costar:COSTAR",
+        "crispe": "lianlu.prompt.crispe:CRISPE",
+    },
+}
+
+OFFERED_BY_EXTRA: dict[str, dict[str, str]] = {}

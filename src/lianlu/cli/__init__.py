@@ -1,0 +1,1 @@
+"""The command table and the verbs that belong to no link: chat, demo, doctor, run."""

@@ -1,0 +1,133 @@
+"""The entry point: print help from the static table, or import the one verb that was asked for; turn errors into words.
+
+This is one of the five places where any exception is caught: what is not ours is a bug, logged and reported as such.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+from lianlu.cli.table import AREAS, VERBS
+
+__all__ = ["help_text", "main"]
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run one command and exit with its code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_run(given))
+
+
+def _run(given: list[str]) -> int:
+    if not given or given[0] in ("-h", "--help", "help"):
+        sys.stdout.write(help_text())
+        return 0
+    if given[0] in ("-V", "--version"):
+        from lianlu import __version__
+
+        sys.stdout.write(f"lianlu {__version__}\n")
+        return 0
+    return _guarded(given)
+
+
+def help_text() -> str:
+    """What `lianlu --help` prints."""
+    from lianlu.core.i18n import pick
+
+    planned = pick("planned", "计划中")
+    lines = [
+        pick("lianlu — from your own files to an assistant you can trust", "lianlu（链路）—— 从自己的文件到可信的助手"),
+        "",
+        pick(
+            "usage: lianlu VERB [options]      lianlu VERB --help",
+            "用法：lianlu 子命令 [选项]      lianlu 子命令 --help",
+        ),
+    ]
+    for area, title in AREAS.items():
+        lines += ["", f"{title}:"]
+        for name, each in VERBS.items():
+            if each.area == area:
+                note = "" if each.target else f" [{planned}]"
+                lines.append(f"  {name:<10} {each.help}{note}")
+    lines += ["", pick("start with: lianlu demo", "从这里开始：lianlu demo"), ""]
+    return "\n".join(lines)
+
+
+def _guarded(given: list[str]) -> int:
+    from lianlu.core.errors import Cancelled, LianluError
+
+    try:
+        return _invoke(given)
+    except KeyboardInterrupt:
+        return _report(Cancelled(), given)
+    except LianluError as error:
+        return _report(error, given)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:  # noqa: BLE001 - the command line's boundary of design.md §4
+        return _report_bug(error, given)
+
+
+def _invoke(given: list[str]) -> int:
+    import click
+
+    from lianlu.core.errors import UsageError
+    from lianlu.core.i18n import Text, suggest
+    from lianlu.core.registry import load_target
+
+    name = given[0]
+    verb = VERBS.get(name)
+    if verb is None:
+        working = [known for known, each in VERBS.items() if each.target]
+        raise UsageError("cli.unknown-verb", verb=name, suggestion=suggest(name, working))
+    if verb.target is None:
+        planned = Text("it is planned, see the README's table.", "该功能在计划中，见 README 的对照表。")
+        raise UsageError("cli.unknown-verb", verb=name, suggestion=planned)
+    command: click.Command = load_target(verb.target)
+    try:
+        command.main(given[1:], prog_name=f"lianlu {name}", standalone_mode=False)
+    except click.exceptions.Abort:
+        raise KeyboardInterrupt from None
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else f"lianlu {name}"
+        raise UsageError("cli.bad-usage", what=error.format_message(), command=path) from None
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else 0
+    return 0
+
+
+def _report(error: Exception, given: list[str]) -> int:
+    from lianlu.core.errors import BUG_EXIT, LianluError
+    from lianlu.core.i18n import pick
+
+    assert isinstance(error, LianluError)
+    sys.stderr.write(f"{pick('error', '错误')}: {error.message()} [{error.code}]\n")
+    if error.hint():
+        sys.stderr.write(f"{pick('hint', '提示')}: {error.hint()}\n")
+    if "--json" in given:
+        import msgspec
+
+        shown = {"code": error.code, "message": error.message("en"), "hint": error.hint("en")}
+        sys.stdout.write(msgspec.json.encode({"error": shown}).decode() + "\n")
+    return error.exit_code or BUG_EXIT
+
+
+def _report_bug(error: Exception, given: list[str]) -> int:
+    import tempfile
+    import traceback
+    from pathlib import Path
+
+    from lianlu.core.errors import BUG_EXIT, LianluError
+
+    log = Path(tempfile.gettempdir()) / "lianlu-bug.log"
+    try:
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        where = str(log)
+    except OSError:
+        traceback.print_exception(error)
+        where = "stderr"
+    _report(LianluError("bug", what=f"{type(error).__name__}: {error}", log=where), given)
+    return BUG_EXIT

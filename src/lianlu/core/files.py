@@ -1,0 +1,113 @@
+"""Reading and writing files so that a killed process leaves nothing half visible, and errors say what to do.
+
+Every write goes to a temporary name in the same folder, is flushed to the disk and renamed. A full disk becomes a
+LimitError, a missing permission a UsageError; both name the path.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from lianlu.core.errors import LimitError, UsageError
+
+__all__ = ["Files", "as_lianlu_error", "sync_folder", "walk", "write_bytes", "writing"]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Files(Mapping[str, Path]):
+    """The files of an artifact or a folder by name (posix-style relative path). Where they lie is nobody's concern."""
+
+    def __init__(self, paths: Mapping[str, Path], *, kind: str, artifact_id: str = "") -> None:
+        self._paths = dict(sorted(paths.items()))
+        self.kind = kind
+        self.artifact_id = artifact_id
+
+    @classmethod
+    def of_folder(cls, folder: Path, *, kind: str) -> Files:
+        return cls({path.relative_to(folder).as_posix(): path for path in walk(folder)}, kind=kind)
+
+    def __getitem__(self, name: str) -> Path:
+        return self._paths[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
+def walk(folder: Path) -> list[Path]:
+    """All regular files below `folder`, sorted by relative posix path; hidden names are skipped, links to folders not followed.
+
+    A file that is named directly is its own walk. Hidden means a leading dot: `.git`, `.lianlu`, editor leftovers.
+
+    Raises:
+        UsageError: file.missing
+    """
+    if folder.is_file():
+        return [folder]
+    if not folder.exists():
+        raise UsageError("file.missing", path=str(folder))
+    found: list[Path] = []
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found.extend(Path(root, name) for name in names if not name.startswith("."))
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def as_lianlu_error(error: OSError, path: Path) -> UsageError | LimitError:
+    """The error to raise for an OSError on `path`."""
+    if error.errno in _FULL:
+        return LimitError("file.disk-full", path=str(path))
+    if isinstance(error, FileNotFoundError):
+        return UsageError("file.missing", path=str(path))
+    return UsageError("file.unwritable", path=str(path), why=error.strerror or str(error))
+
+
+@contextmanager
+def writing(path: Path, *, exclusive: bool = False) -> Generator[IO[bytes]]:
+    """A binary file that appears under `path` only when the block ends without an error, complete and on disk.
+
+    With `exclusive` an existing file is kept and the new one dropped: two writers of equal content may race.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+    except OSError as error:
+        raise as_lianlu_error(error, path) from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        if not (exclusive and path.exists()):
+            temporary.replace(path)
+            sync_folder(path.parent)
+    except OSError as error:
+        raise as_lianlu_error(error, path) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file at once, atomically and durably."""
+    with writing(path) as file:
+        file.write(content)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

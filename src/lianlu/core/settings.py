@@ -1,0 +1,48 @@
+"""Where lianlu keeps things and how it behaves on this machine. Read from the environment; logic never reads it itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lianlu.core.errors import UsageError
+
+__all__ = ["Settings"]
+
+
+class Settings(BaseModel):
+    """Settings of this machine and user."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    store: Path | None = Field(None, description="LIANLU_STORE: the store to use when --store is not given")
+    config_folder: Path = Field(description="LIANLU_CONFIG: endpoints and other choices of the user")
+    data_folder: Path = Field(description="LIANLU_DATA: the store when no .lianlu/ folder is near")
+    threads: int = Field(ge=1, description="LIANLU_THREADS: worker processes and threads; default: all cores")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Raises UsageError settings.bad-value."""
+        import platformdirs
+
+        threads = environment.get("LIANLU_THREADS", "") or str(_cores())
+        if not threads.isdigit() or int(threads) < 1:
+            raise UsageError(
+                "settings.bad-value", variable="LIANLU_THREADS", value=threads, expected="a whole number from 1"
+            )
+        store = environment.get("LIANLU_STORE", "")
+        return cls(
+            store=Path(store).expanduser() if store else None,
+            config_folder=Path(environment.get("LIANLU_CONFIG") or platformdirs.user_config_dir("lianlu")),
+            data_folder=Path(environment.get("LIANLU_DATA") or platformdirs.user_data_dir("lianlu")),
+            threads=int(threads),
+        )
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,160 @@
+"""How a verb of the command line is written: a function from a `Call` and its options to an `Outcome`.
+
+The common options (--json --out --seed --resume --dry-run --store -q -v) are added here once, so that they mean the same
+everywhere. A verb never prints by itself what it returns: `Outcome.data` is the JSON, `Outcome.show` the human view.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from lianlu.core.console import ConsoleSink, console_sink, say
+from lianlu.core.errors import VERDICT_NO_EXIT, UsageError
+from lianlu.core.i18n import Text, suggest
+from lianlu.core.job import Job
+from lianlu.core.settings import Settings
+
+__all__ = ["Call", "Outcome", "RoomGroup", "argument", "option", "verb"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a verb found.
+
+    Attributes:
+        data: JSON-able value, printed as one object with --json.
+        show: prints the human view; without it the data are printed as JSON.
+        verdict: False when the work is finished and the answer is no (exit 1).
+    """
+
+    data: Any
+    show: Callable[[], None] | None = None
+    verdict: bool = True
+
+
+@dataclass
+class Call:
+    """One use of a verb: the common options and this machine's settings."""
+
+    json: bool = False
+    out: Path | None = None
+    seed: int = 0
+    resume: bool = True
+    dry_run: bool = False
+    store: Path | None = None
+    quiet: bool = False
+    verbose: int = 0
+    settings: Settings = field(default_factory=Settings.from_environment)
+    _sink: ConsoleSink | None = None
+
+    def sink(self) -> ConsoleSink | None:
+        """The console sink of this call (stderr), made once."""
+        if self._sink is None:
+            self._sink = console_sink(quiet=self.quiet, verbose=self.verbose)
+        return self._sink
+
+    def job(self, name: str, **places: Any) -> Job:
+        return Job(name, self.sink(), seed=self.seed, **places)
+
+    def out_folder(self, name: str) -> Path:
+        """--out, else ./out/<name>."""
+        return self.out or Path("out") / name
+
+    def finish(self, outcome: Outcome) -> None:
+        if self._sink is not None:
+            self._sink.close()
+        if self.json or outcome.show is None:
+            say(msgspec.json.format(msgspec.json.encode(outcome.data), indent=2).decode())
+        else:
+            outcome.show()
+        if not outcome.verdict:
+            sys.exit(VERDICT_NO_EXIT)
+
+
+_COMMON: tuple[Callable[[Any], Any], ...] = tuple(
+    reversed(
+        (
+            click.option(
+                "--json", is_flag=True, help=Text("one JSON object on stdout", "在标准输出打印一个 JSON 对象").show()
+            ),
+            click.option(
+                "--out", type=click.Path(path_type=Path), help=Text("folder for the results", "结果文件夹").show()
+            ),
+            click.option(
+                "--seed", type=int, default=0, show_default=True, help=Text("seed of all randomness", "随机种子").show()
+            ),
+            click.option(
+                "--resume/--no-resume",
+                default=True,
+                help=Text("go on where a stopped run ended", "从上次停止处继续").show(),
+            ),
+            click.option("--dry-run", is_flag=True, help=Text("say what would be done", "只说明将做什么").show()),
+            click.option(
+                "--store", type=click.Path(path_type=Path), help=Text("root of the store", "存储库根目录").show()
+            ),
+            click.option("-q", "--quiet", is_flag=True, help=Text("no progress", "不显示进度").show()),
+            click.option(
+                "-v", "--verbose", count=True, help=Text("more detail; twice for even more", "更多细节，可重复").show()
+            ),
+        )
+    )
+)
+_COMMON_NAMES = ("json", "out", "seed", "resume", "dry_run", "store", "quiet", "verbose")
+
+
+def option(*names: str, help: Text, **more: Any) -> Callable[[Any], Any]:
+    """A click option whose help is bilingual."""
+    return click.option(*names, help=help.show(), **more)
+
+
+argument = click.argument
+
+
+def verb(name: str, help: Text, **settings: Any) -> Callable[[Callable[..., Outcome]], click.Command]:
+    """Make a command of a function `(call, **options) -> Outcome`."""
+
+    def wrap(function: Callable[..., Outcome]) -> click.Command:
+        @functools.wraps(function)
+        def body(**given: Any) -> None:
+            call = Call(**{key: given.pop(key) for key in _COMMON_NAMES})
+            call.finish(function(call, **given))
+
+        for common in _COMMON:
+            body = common(body)
+        return click.command(name, help=help.show(), **settings)(body)
+
+    return wrap
+
+
+class RoomGroup(click.Group):
+    """The verbs of one room. With `default_verb`, `train FILE` means `train run FILE` when FILE is no verb."""
+
+    def __init__(
+        self,
+        name: str,
+        help: Text,
+        verbs: Iterable[click.Command],
+        *,
+        default_verb: str | None = None,
+    ) -> None:
+        super().__init__(name, help=help.show(), commands=list(verbs))
+        self.default_verb = default_verb
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands:
+            if self.default_verb is None:
+                raise UsageError(
+                    "cli.unknown-verb", verb=f"{self.name} {args[0]}", suggestion=suggest(args[0], self.commands)
+                )
+            args = [self.default_verb, *args]
+        return super().resolve_command(ctx, args)
