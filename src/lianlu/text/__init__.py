@@ -1,0 +1,1 @@
+"""Torch-free text machinery: tokens, sentences, chunks, language, decoding, normalisation."""
