@@ -5,7 +5,9 @@ This is one of the five places where any exception is caught: what is not ours i
 
 from __future__ import annotations
 
+import os
 import sys
+from io import TextIOWrapper
 from typing import NoReturn
 
 from lianlu.cli.table import AREAS, VERBS
@@ -16,6 +18,9 @@ __all__ = ["help_text", "main"]
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run one command and exit with its code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that knows no Chinese shows escapes instead of failing
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(_run(given))
 
 
@@ -58,13 +63,15 @@ def _guarded(given: list[str]) -> int:
     from lianlu.core.errors import Cancelled, LianluError
 
     try:
-        return _invoke(given)
+        code = _invoke(given)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         return _report(Cancelled(), given)
     except LianluError as error:
         return _report(error, given)
-    except BrokenPipeError:
-        sys.stderr.close()
+    except BrokenPipeError:  # the reader (`| head`) has what it wanted; nothing may be written at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001 - the command line's boundary of design.md §4
         return _report_bug(error, given)
@@ -74,7 +81,7 @@ def _invoke(given: list[str]) -> int:
     import click
 
     from lianlu.core.errors import UsageError
-    from lianlu.core.i18n import Text, suggest
+    from lianlu.core.i18n import suggest
     from lianlu.core.registry import load_target
 
     name = given[0]
@@ -83,11 +90,10 @@ def _invoke(given: list[str]) -> int:
         working = [known for known, each in VERBS.items() if each.target]
         raise UsageError("cli.unknown-verb", verb=name, suggestion=suggest(name, working))
     if verb.target is None:
-        planned = Text("it is planned, see the README's table.", "该功能在计划中，见 README 的对照表。")
-        raise UsageError("cli.unknown-verb", verb=name, suggestion=planned)
+        raise UsageError("cli.planned-verb", verb=name)
     command: click.Command = load_target(verb.target)
     try:
-        command.main(given[1:], prog_name=f"lianlu {name}", standalone_mode=False)
+        code = command.main(given[1:], prog_name=f"lianlu {name}", standalone_mode=False)
     except click.exceptions.Abort:
         raise KeyboardInterrupt from None
     except click.ClickException as error:
@@ -95,8 +101,10 @@ def _invoke(given: list[str]) -> int:
         path = context.command_path if context is not None else f"lianlu {name}"
         raise UsageError("cli.bad-usage", what=error.format_message(), command=path) from None
     except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):  # click leaves with 1 there
+            raise BrokenPipeError from None
         return leaving.code if isinstance(leaving.code, int) else 0
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _report(error: Exception, given: list[str]) -> int:
@@ -118,14 +126,15 @@ def _report(error: Exception, given: list[str]) -> int:
 def _report_bug(error: Exception, given: list[str]) -> int:
     import tempfile
     import traceback
-    from pathlib import Path
 
     from lianlu.core.errors import BUG_EXIT, LianluError
 
-    log = Path(tempfile.gettempdir()) / "lianlu-bug.log"
     try:
-        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-        where = str(log)
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="backslashreplace", prefix="lianlu-bug-", suffix=".log", delete=False
+        ) as log:
+            log.writelines(traceback.format_exception(error))
+        where = log.name
     except OSError:
         traceback.print_exception(error)
         where = "stderr"

@@ -5,6 +5,7 @@ Only `Job` emits events. `job` is the path of jobs from the run down, joined wit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -99,7 +100,7 @@ class JsonLinesSink:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Progress) and event.done != event.total:
-            if event.at - self._last.get(event.job, 0.0) < self._every:
+            if event.at - self._last.get(event.job, -math.inf) < self._every:
                 return
             self._last[event.job] = event.at
         try:
@@ -119,6 +120,6 @@ def decode_events(lines: bytes) -> list[Event]:
     for line in lines.splitlines():
         try:
             events.append(decoder.decode(line))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
     return events

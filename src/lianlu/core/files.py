@@ -47,19 +47,36 @@ def walk(folder: Path) -> list[Path]:
     """All regular files below `folder`, sorted by relative posix path; hidden names are skipped, links to folders not followed.
 
     A file that is named directly is its own walk. Hidden means a leading dot: `.git`, `.lianlu`, editor leftovers.
+    A folder that may not be read is an error: what is silently left out would be missing from every answer.
 
     Raises:
-        UsageError: file.missing
+        UsageError: file.missing, file.unreadable, file.bad-name
     """
     if folder.is_file():
         return [folder]
     if not folder.exists():
         raise UsageError("file.missing", path=str(folder))
     found: list[Path] = []
-    for root, folders, names in os.walk(folder):
+    for root, folders, names in os.walk(folder, onerror=_unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found.extend(Path(root, name) for name in names if not name.startswith("."))
+        visible = [Path(root, name) for name in names if not name.startswith(".")]
+        found.extend(path for path in visible if path.is_file())  # no pipes, sockets and dangling links
+    for path in found:
+        if not _is_text(str(path)):
+            raise UsageError("file.bad-name", path=os.fsencode(path).decode("utf-8", "backslashreplace"))
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def _unreadable(error: OSError) -> None:
+    raise UsageError("file.unreadable", path=str(error.filename), why=error.strerror or str(error)) from error
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def as_lianlu_error(error: OSError, path: Path) -> UsageError | LimitError:
@@ -93,7 +110,8 @@ def writing(path: Path, *, exclusive: bool = False) -> Generator[IO[bytes]]:
             temporary.replace(path)
             sync_folder(path.parent)
     except OSError as error:
-        raise as_lianlu_error(error, path) from error
+        culprit = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else temporary
+        raise as_lianlu_error(error, path if culprit == temporary else culprit) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -62,8 +62,9 @@ def short_id(*parts: str | bytes) -> str:
 
 @lru_cache(maxsize=256)
 def code_fingerprint(module: str) -> str:
-    """Hash of the sources that `module` reaches by imports inside lianlu, itself included.
+    """Hash of the sources of the room of `module` and of all that they reach by imports inside lianlu.
 
+    The whole room, because a step finds some of it by name (readers, frameworks), which no import shows.
     Rooms that only run and keep things (core, store, cli) are left out: a new progress bar must not make last week's
     results stale. Imports inside functions count. A module outside lianlu is hashed alone.
     """
@@ -73,7 +74,7 @@ def code_fingerprint(module: str) -> str:
 
 def _reach(start: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    waiting = [start]
+    waiting = [start, *_room_of(start)]
     while waiting:
         name = waiting.pop()
         path = _source_of(name)
@@ -83,6 +84,16 @@ def _reach(start: str) -> dict[str, Path]:
         if name.split(".")[0] == "lianlu":
             waiting.extend(_imports_of(path))
     return found
+
+
+def _room_of(module: str) -> list[str]:
+    """All modules of a room of lianlu; none for a module outside."""
+    rooms = list(_of_interest([module]))
+    room = _source_of(".".join(rooms[0].split(".")[:2])) if rooms else None
+    if room is None or room.name != "__init__.py":
+        return []
+    paths = (path.relative_to(room.parents[1]).with_suffix("") for path in room.parent.rglob("*.py"))
+    return sorted(".".join(("lianlu", *path.parts)).removesuffix(".__init__") for path in paths)
 
 
 @lru_cache(maxsize=1024)

@@ -17,6 +17,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from lianlu.core.errors import Cancelled, LianluError, LimitError, UsageError
 from lianlu.core.events import Event, Finished, Made, Metric, Note, Outcome, Progress, Sink, Started
+from lianlu.core.files import as_lianlu_error
 from lianlu.core.i18n import Text
 from lianlu.records import Failure
 
@@ -85,19 +86,15 @@ class Job:
             self._sink(event)
 
     def folder(self, output: str) -> Path:
-        """The folder to fill with the files of one output."""
+        """The folder to fill with the files of one output. Raises UsageError file.unwritable, LimitError file.disk-full."""
         if self._outputs is None:
             raise UsageError("file.unwritable", path=output, why="this job has no output folder")
-        place = self._outputs / output
-        place.mkdir(parents=True, exist_ok=True)
-        return place
+        return _made(self._outputs / output)
 
     @property
     def scratch(self) -> Path | None:
         """A folder for checkpoints that the next try of the same work finds again; None where nothing is kept."""
-        if self._scratch is not None:
-            self._scratch.mkdir(parents=True, exist_ok=True)
-        return self._scratch
+        return None if self._scratch is None else _made(self._scratch)
 
     def progress(self, label: str, done: int, total: int | None = None, unit: str = "") -> None:
         self.emit(Progress(job=self.name, at=self._clock(), label=label, done=done, total=total, unit=unit))
@@ -164,6 +161,13 @@ class Job:
         with job.reported(meta=meta):
             yield job
 
+    def passed(self, name: str, outcome: Outcome) -> None:
+        """Report a part of this job that needed no work."""
+        now = self._clock()
+        path = f"{self.name}/{name}" if self.name else name
+        self.emit(Started(job=path, at=now))
+        self.emit(Finished(job=path, at=now, outcome=outcome, seconds=0.0))
+
     @contextmanager
     def reported(self, *, meta: dict[str, Any] | None = None) -> Generator[None]:
         """Emit Started now and Finished at the end, with the outcome that the block has."""
@@ -185,3 +189,11 @@ class Job:
     def _finished(self, outcome: Outcome, began: float, code: str = "", message: str = "") -> None:
         now = self._clock()
         self.emit(Finished(job=self.name, at=now, outcome=outcome, seconds=now - began, code=code, message=message))
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise as_lianlu_error(error, folder) from error
+    return folder

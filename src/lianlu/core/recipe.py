@@ -12,13 +12,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from types import UnionType
+from typing import TYPE_CHECKING, Any, TypeVar, Union, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lianlu.core import registry
-from lianlu.core.errors import UsageError
+from lianlu.core.errors import LimitError, UsageError
 from lianlu.core.i18n import Text, suggest
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 __all__ = [
     "COMMAND_LINE",
@@ -31,10 +35,12 @@ __all__ = [
     "read_tree",
     "recipe_roots",
     "shipped",
-    "to_plain",
 ]
 
 COMMAND_LINE = "command line"
+_MOST_BYTES = 1 << 20
+_MOST_VALUES = 100_000
+_DEEPEST = 64
 _ENVIRONMENT = re.compile(r"\$\{env:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::(?P<default>[^}]*))?\}")
 KeyPath = tuple[str | int, ...]
 RecipeT = TypeVar("RecipeT", bound=BaseModel)
@@ -137,14 +143,14 @@ def shipped() -> dict[str, Path]:
 
 
 def _read_extended(path: Path, seen: tuple[Path, ...]) -> Tree:
-    resolved = path.resolve()
+    resolved = Path(os.path.realpath(path))
     if resolved in seen:
         raise UsageError("recipe.extends-loop", at=str(seen[-1]), path=str(path))
     tree = _parse(_read_text(path), str(path))
     base = tree.values.pop("extends", None)
     if base is None:
         return tree
-    if not isinstance(base, str):
+    if not isinstance(base, str) or not base or "\0" in base:
         raise _bad_value(tree, ("extends",), base, Text("the path of another recipe", "应为另一个配方的路径"), "recipe")
     below = _read_extended(path.parent / base, (*seen, resolved))
     return Tree(_merge(below.values, tree.values), {**below.places, **tree.places}, tree.origin)
@@ -152,34 +158,24 @@ def _read_extended(path: Path, seen: tuple[Path, ...]) -> Tree:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
     except FileNotFoundError:
         raise UsageError("file.missing", path=str(path)) from None
-    except UnicodeDecodeError as error:
-        raise UsageError("recipe.not-yaml", at=str(path), why=f"not UTF-8 text: {error.reason}") from None
     except OSError as error:
         raise UsageError("file.unreadable", path=str(path), why=error.strerror or str(error)) from None
+    if len(content) > _MOST_BYTES:
+        raise LimitError("recipe.too-large", at=str(path), limit=f"{_MOST_BYTES:,} bytes")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UsageError("recipe.not-yaml", at=f"{path}:{line}", why="not UTF-8 text") from None
 
 
 def _parse(text: str, origin: str) -> Tree:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.constructor import DuplicateKeyError
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-    try:
-        loaded = YAML(typ="rt", pure=True).load(StringIO(text))
-    except DuplicateKeyError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        key = re.search(r'duplicate key "?([^"]*)"? with', error.problem or "")
-        raise UsageError("recipe.duplicate-key", at=f"{origin}:{line}", key=key.group(1) if key else "?") from None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        at = f"{origin}:{mark.line + 1}" if mark else origin
-        raise UsageError("recipe.not-yaml", at=at, why=error.problem or str(error)) from None
-    except (YAMLError, ValueError) as error:
-        raise UsageError("recipe.not-yaml", at=origin, why=str(error).splitlines()[0]) from None
     places: dict[KeyPath, str] = {(): f"{origin}:1"}
-    values = _plain(loaded, (), places, origin)
+    values = _Reading(origin, places).plain(_compose(text, origin))
     if values is None:
         values = {}
     if not isinstance(values, dict):
@@ -187,35 +183,108 @@ def _parse(text: str, origin: str) -> Tree:
     return Tree(values, places, origin)
 
 
-def _plain(node: Any, path: KeyPath, places: dict[KeyPath, str], origin: str) -> Any:
-    """Plain Python values of a round-trip YAML node, noting the line of every key and item on the way."""
-    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+def _compose(text: str, origin: str) -> Any:
+    """The node graph of one YAML document; values are made from it by `_Reading`."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-    if isinstance(node, CommentedMap):
-        result: dict[str, Any] = {}
-        for key, value in node.items():
-            below = (*path, str(key))
-            places[below] = f"{origin}:{node.lc.key(key)[0] + 1}" if key in (node.lc.data or {}) else origin
-            result[str(key)] = _plain(value, below, places, origin)
-        return result
-    if isinstance(node, CommentedSeq):
-        items: list[Any] = []
-        for index, value in enumerate(node):
-            below = (*path, index)
-            places[below] = f"{origin}:{node.lc.item(index)[0] + 1}"
-            items.append(_plain(value, below, places, origin))
-        return items
-    return to_plain(node)
+    try:
+        return YAML(typ="safe", pure=True).compose(StringIO(text))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        at = f"{origin}:{mark.line + 1}" if mark else origin
+        raise UsageError("recipe.not-yaml", at=at, why=error.problem or str(error)) from None
+    except (YAMLError, ValueError) as error:
+        raise UsageError("recipe.not-yaml", at=origin, why=str(error).splitlines()[0]) from None
+    except RecursionError:
+        raise UsageError("recipe.not-yaml", at=origin, why="nested too deeply") from None
 
 
-def to_plain(scalar: Any) -> Any:
-    """A scalar without ruamel's formatting types; dates become text, as JSON has none."""
-    if scalar is None or isinstance(scalar, bool):
-        return scalar
-    for kind in (int, float, str):
-        if isinstance(scalar, kind):
-            return kind(scalar)
-    return str(scalar)
+class _Reading:
+    """Make plain Python values of YAML nodes, noting the line of every key and item.
+
+    Done by hand rather than by a YAML constructor, because a recipe is JSON in spirit: dates stay as they were written,
+    keys are text, tags are refused, and a bomb of aliases ends at a count instead of filling the memory.
+    """
+
+    def __init__(self, origin: str, places: dict[KeyPath, str]) -> None:
+        self._origin = origin
+        self._places = places
+        self._values = 0
+
+    def plain(self, node: Any, path: KeyPath = ()) -> Any:
+        if node is None:
+            return None
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            raise LimitError("recipe.too-large", at=self._origin, limit=f"{_MOST_VALUES:,} values, aliases included")
+        if len(path) > _DEEPEST:
+            raise self._refused(node, "nested too deeply")
+        if node.id == "mapping":
+            return self._map(node, path)
+        if node.id == "sequence":
+            return [self._item(each, (*path, index)) for index, each in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _item(self, node: Any, path: KeyPath) -> Any:
+        self._places[path] = self._line(node)
+        return self.plain(node, path)
+
+    def _map(self, node: Any, path: KeyPath) -> dict[str, Any]:
+        written: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        for key, value in node.value:
+            if key.id != "scalar":
+                raise self._refused(key, "a key must be text")
+            if str(key.tag).endswith(":merge"):
+                merged |= self._merged(value, path)
+                continue
+            if key.value in written:
+                raise UsageError("recipe.duplicate-key", at=self._line(key), key=key.value)
+            below = (*path, key.value)
+            written[key.value] = self.plain(value, below)
+            self._places[below] = self._line(key)
+        return merged | written
+
+    def _merged(self, node: Any, path: KeyPath) -> dict[str, Any]:
+        """What `<<: *anchor` brings, the first of several anchors winning."""
+        bases = node.value if node.id == "sequence" else [node]
+        found: dict[str, Any] = {}
+        for base in reversed(bases):
+            if base.id != "mapping":
+                raise self._refused(base, "`<<` takes maps only")
+            found |= self.plain(base, path)
+        return found
+
+    def _scalar(self, node: Any) -> Any:
+        kind = str(node.tag).rpartition(":")[2]
+        text = str(node.value)
+        try:
+            text.encode()  # half a surrogate pair is text that can be written nowhere
+            if kind in ("str", "timestamp"):
+                return text
+            if kind == "null":
+                return None
+            if kind == "bool":
+                return text.lower() in ("true", "yes", "on")
+            if kind in ("int", "float"):
+                return _number(text, kind)
+        except ValueError:
+            raise self._refused(node, f"{text[:40]!r} cannot be read as {kind}") from None
+        raise self._refused(node, f"the tag {node.tag} is not known")
+
+    def _line(self, node: Any) -> str:
+        return f"{self._origin}:{node.start_mark.line + 1}"
+
+    def _refused(self, node: Any, why: str) -> UsageError:
+        return UsageError("recipe.not-yaml", at=self._line(node), why=why)
+
+
+def _number(text: str, kind: str) -> int | float:
+    text = text.lower().replace("_", "")
+    if kind == "int":
+        return int(text, 0) if text.lstrip("+-").startswith(("0x", "0o", "0b")) else int(text)
+    return float(text.replace(".inf", "inf").replace(".nan", "nan"))
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -255,14 +324,19 @@ def _filled(value: Any, path: KeyPath, tree: Tree, environment: Mapping[str, str
 
 
 def _scalar(text: str) -> Any:
-    """Read a value from the command line or the environment as YAML would; what is not YAML is text."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    """Read a value from the command line or the environment.
 
+    Numbers, true, false, null, quoted text, [lists] and {maps} are read as YAML would; anything else is the text itself:
+    a question with a colon or a `#` in it must arrive as it was typed.
+    """
+    bare = text.strip()
     try:
-        return _plain(YAML(typ="rt", pure=True).load(StringIO(text)), (), {}, COMMAND_LINE)
-    except (YAMLError, ValueError):
+        value = _Reading(COMMAND_LINE, {}).plain(_compose(bare, COMMAND_LINE))
+    except UsageError:
         return text
+    if isinstance(value, bool | int | float) or bare.lower() in ("null", "~") or bare[:1] in ("[", "{", '"', "'"):
+        return value
+    return text
 
 
 def _override(values: dict[str, Any], places: dict[KeyPath, str], override: str) -> None:
@@ -290,7 +364,7 @@ def _step_into(node: Any, key: str, override: str) -> str | int:
     """The key as `node` takes it: an index of a list, a name of a map."""
     if isinstance(node, dict):
         return key
-    if isinstance(node, list) and key.isdigit() and int(key) < len(cast("list[Any]", node)):
+    if isinstance(node, list) and key.isdecimal() and int(key) < len(cast("list[Any]", node)):
         return int(key)
     raise UsageError("recipe.bad-override", override=override)
 
@@ -305,57 +379,74 @@ def _first_problem(error: ValidationError, tree: Tree, model: type[BaseModel], n
     # An unknown key first: a misspelt required key is reported twice, and the misspelling is the cause.
     problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     problem = problems[0]
-    path: KeyPath = tuple(part for part in problem["loc"] if _in_tree(part))
+    path = _path_in(tree.values, problem["loc"])
     shown = ".".join(map(str, path))
     if problem["type"] == "extra_forbidden":
         owner = _model_at(model, path[:-1]) or model
         inside = name if len(path) == 1 else f"{name}.{'.'.join(map(str, path[:-1]))}"
-        suggestion = suggest(str(path[-1]), owner.model_fields)
+        suggestion = suggest(str(path[-1]), _fields(owner))
         return UsageError(
             "recipe.unknown-key", at=tree.at(path), recipe=inside, key=str(path[-1]), suggestion=suggestion
         )
     if problem["type"] == "missing":
         owner = _model_at(model, path[:-1]) or model
-        found = owner.model_fields.get(str(path[-1]))
+        found = _fields(owner).get(str(path[-1]))
         expected = (found.description if found else "") or str(problem["msg"])
         return UsageError("recipe.missing-key", at=tree.at(path), recipe=name, key=shown, expected=expected)
     expected = Text(str(problem["msg"]), f"不符合要求（{problem['msg']}）")
     return _bad_value(tree, path, problem["input"], expected, name)
 
 
-def _in_tree(part: str | int) -> bool:
-    return not (isinstance(part, str) and (part.startswith("function-") or "[" in part))
+def _path_in(values: Any, location: tuple[str | int, ...]) -> KeyPath:
+    """pydantic's location without the parts that name no key: classes of a union, `[key]`, function names."""
+    path: KeyPath = ()
+    node = values
+    for place, part in enumerate(location):
+        if isinstance(node, dict) and part in node:
+            node = cast("dict[Any, Any]", node)[part]
+        elif isinstance(node, list) and isinstance(part, int) and part < len(cast("list[Any]", node)):
+            node = cast("list[Any]", node)[part]
+        elif not (isinstance(node, dict) and place == len(location) - 1 and part != "[key]"):
+            continue
+        path = (*path, part)
+    return path
 
 
 def _model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
     """The pydantic class at a key path, through lists, maps and optional values."""
-    current: type[BaseModel] | None = model
-    pending: Any = None
+    annotations: list[Any] = [model]
     for part in path:
-        if pending is None:
-            if current is None or part not in current.model_fields:
-                return None
-            pending = current.model_fields[str(part)].annotation
-            current = _class_in(pending)
-            if current is not None and not _is_container(pending):
-                pending = None
-        else:  # an index or a key of a map: the class inside is already known
-            pending = None
-    return current
-
-
-def _class_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _class_in(inner)
-        if found is not None:
-            return found
+        annotations = [below for each in annotations for below in _below(each, part)]
+    for each in annotations:
+        for found in _alternatives(each):
+            if isinstance(found, type) and issubclass(found, BaseModel):
+                return found
     return None
 
 
-def _is_container(annotation: Any) -> bool:
+def _below(annotation: Any, part: str | int) -> list[Any]:
+    """The annotations of what stands at `part` inside a value of this annotation."""
+    found: list[Any] = []
+    for each in _alternatives(annotation):
+        inner = getattr(each, "__args__", ())
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            field = _fields(each).get(str(part))
+            found += [field.annotation] if field is not None else []
+        elif inner:
+            found.append(inner[-1] if isinstance(part, str) or inner[-1] is not ... else inner[0])
+    return found
+
+
+def _alternatives(annotation: Any) -> list[Any]:
+    """The members of a union, however deep; anything else is itself."""
     origin = getattr(annotation, "__origin__", None)
-    if origin in (list, dict, tuple, set):
-        return True
-    return any(_is_container(inner) for inner in getattr(annotation, "__args__", ()))
+    if isinstance(annotation, UnionType) or origin is Union:
+        return [below for each in annotation.__args__ for below in _alternatives(each)]
+    if hasattr(annotation, "__metadata__"):
+        return _alternatives(origin)
+    return [annotation]
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields by the key they have in a recipe."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}

@@ -29,7 +29,7 @@ class Settings(BaseModel):
         import platformdirs
 
         threads = environment.get("LIANLU_THREADS", "") or str(_cores())
-        if not threads.isdigit() or int(threads) < 1:
+        if not threads.isdecimal() or int(threads) < 1:
             raise UsageError(
                 "settings.bad-value", variable="LIANLU_THREADS", value=threads, expected="a whole number from 1"
             )

@@ -55,7 +55,7 @@ class Step(Protocol):
         inputs: input name -> artifact kind; a name ending in '?' may be absent; ANY takes any number of any kind.
         outputs: output name -> artifact kind.
         numeric: results depend on torch, transformers and the number of threads, so these enter the cache key.
-        volatile: outputs carry times of the run: exempt from equal ids, and never cached.
+        volatile: outputs carry times of the run (a report): exempt from the promise of equal ids.
     """
 
     name: str

@@ -42,6 +42,13 @@ ERRORS: dict[str, ErrorText] = {
             "请用 --out 或 --store 换一个位置，或修改权限",
         ),
     ),
+    "file.bad-name": ErrorText(
+        Text("the file name {path!r} is not UTF-8", "文件名 {path!r} 不是 UTF-8 编码"),
+        Text(
+            "rename it; `convmv -f gbk -t utf8 --notest FOLDER -r` mends names from old archives",
+            "请改名；`convmv -f gbk -t utf8 --notest 文件夹 -r` 可修复旧压缩包里的文件名",
+        ),
+    ),
     "file.disk-full": ErrorText(
         Text("no space is left for {path!r}", "磁盘已满，无法写入 {path!r}"),
         Text(
@@ -57,6 +64,10 @@ ERRORS: dict[str, ErrorText] = {
     "recipe.not-a-map": ErrorText(
         Text("{at}: a recipe is a map of keys to values, not {found}", "{at}：配方应为键值映射，而不是 {found}"),
         Text("begin the file with `kind:` and `version:`", "文件应以 `kind:` 和 `version:` 开头"),
+    ),
+    "recipe.too-large": ErrorText(
+        Text("{at}: the recipe is too large: more than {limit}", "{at}：配方过大：超过 {limit}"),
+        Text("keep data in files and name them in the recipe", "请把数据放在文件里，在配方中写文件路径"),
     ),
     "recipe.duplicate-key": ErrorText(
         Text("{at}: the key {key!r} stands twice", "{at}：键 {key!r} 重复出现"),
