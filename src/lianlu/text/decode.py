@@ -38,6 +38,7 @@ _EVERYDAY = frozenset(
     "這個們來為國說時會對後裡還進樣從實軍無長機與關點業將兩間問戰頭體見麼發經過動學現當開沒種於處義員電數據檔請執設參"
 )
 _OTHER_SCRIPTS = ("cp949", "cp932", "euc_jp", "cp1251", "koi8_r")  # Latin ones are left to Windows-1252
+_ASCII = re.compile(rb"[\x00-\x7f]")
 _HAN = re.compile("[\u3400-\u9fff]")
 _HANGUL_OR_KANA = re.compile("[\u3041-\u30ff\uac00-\ud7a3]")
 
@@ -175,7 +176,10 @@ def _by_normalizer(content: bytes) -> Decoded | None:
         from charset_normalizer import from_bytes
     except ModuleNotFoundError:
         return None
-    best = from_bytes(content[:_SAMPLE_BYTES], cp_isolation=list(_OTHER_SCRIPTS)).best()
+    sample = content[:_SAMPLE_BYTES]
+    if len(sample) > 5 * len(_ASCII.sub(b"", sample)):  # letters with accents between plain ones: a Latin script
+        return None
+    best = from_bytes(sample, cp_isolation=list(_OTHER_SCRIPTS)).best()
     if best is None or best.chaos > 0.1:
         return None
     return _strict(content, best.encoding)
