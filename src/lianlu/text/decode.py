@@ -177,7 +177,8 @@ def _by_normalizer(content: bytes) -> Decoded | None:
     except ModuleNotFoundError:
         return None
     sample = content[:_SAMPLE_BYTES]
-    if len(sample) > 5 * len(_ASCII.sub(b"", sample)):  # letters with accents between plain ones: a Latin script
+    beyond_ascii = len(_ASCII.sub(b"", sample))
+    if beyond_ascii < 8 or len(sample) > 5 * beyond_ascii:  # letters with accents between plain ones: a Latin script
         return None
     best = from_bytes(sample, cp_isolation=list(_OTHER_SCRIPTS)).best()
     if best is None or best.chaos > 0.1:
