@@ -14,7 +14,7 @@ from lianlu.text.tokens import content_terms, is_stop_term, stem, term_weight, t
         ("ＸＴｕｎｅｒ", {"xtuner"}),
         ("deepspeed_zero2", {"deepspeed_zero2", "deepspeed", "zero2"}),
         ("internlm2-chat-7b", {"internlm2-chat-7b", "internlm2", "chat", "7b"}),
-        ("HuggingFace", {"huggingfac", "hug", "face"}),
+        ("HuggingFace", {"huggingfac", "hug", "fac"}),
         ("v0.1.18", {"v0.1.18", "18"}),
         ("C++", {"c++"}),
         ("訓練 train", {"訓練", "train"}),
