@@ -67,7 +67,7 @@ def line_chart(chart: LineChart, title_id: str) -> str:
     ys = [y for line in chart.lines for x, y in line.points if math.isfinite(x) and math.isfinite(y)]
     x_ticks = round_ticks(min(xs, default=0.0), max(xs, default=1.0), 6)
     y_ticks = round_ticks(min(ys, default=0.0), max(ys, default=1.0))
-    height, top = 300.0, 22.0 if chart.y_label else 10.0
+    height, top = 300.0, 34.0 if chart.y_label else 10.0
     bottom = height - (48.0 if chart.x_label else 28.0)
     left = 14.0 + max(text_width(number(tick), _FONT) for tick in y_ticks)
     right = _WIDTH - 20.0

@@ -17,12 +17,13 @@ from lianlu.page.svg import clipped, pixels, svg_text
 
 __all__ = ["Place", "draw", "layers", "place"]
 
-_BOX_WIDTH = 184.0
+_BOX_WIDTH = 160.0
 _BOX_HEIGHT = 62.0
-_GAP_X = 64.0
+_GAP_X = 46.0
 _GAP_Y = 20.0
 _BEND_HEIGHT = 16.0
 _MARGIN = 6.0
+_SMALLEST = 0.8  # a graph that does not fit is scaled down to this, then scrolls
 _SWEEPS = 8
 
 Edges = Sequence[tuple[str, str]]
@@ -54,7 +55,16 @@ def layers(names: Sequence[str], edges: Edges) -> dict[str, int]:
             if name not in later:
                 found[name] = 1 + max((found[parent] for parent in parents[name]), default=-1)
         waiting = later
-    return found
+    return _sources_near(found, parents)
+
+
+def _sources_near(level: dict[str, int], parents: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Nodes without parents stand just before their first child, not all at the far left."""
+    first: dict[str, int] = {}
+    for name, above in parents.items():
+        for parent in above:
+            first[parent] = min(first.get(parent, level[name]), level[name])
+    return {name: each if parents[name] else first.get(name, 1) - 1 for name, each in level.items()}
 
 
 def _acyclic(names: Sequence[str], edges: Edges) -> list[tuple[str, str]]:
@@ -185,7 +195,7 @@ def _relax(
 
 
 def draw(graph: Graph, title_id: str) -> str:
-    """The SVG of a graph, at its natural size."""
+    """The SVG of a graph, at most at its natural size."""
     nodes = {node.id: node for node in graph.nodes}
     edges = list(dict.fromkeys((edge.start, edge.end) for edge in graph.edges))
     edges = [(start, end) for start, end in edges if start in nodes and end in nodes and start != end]
@@ -194,8 +204,8 @@ def draw(graph: Graph, title_id: str) -> str:
     spots = [*places.values(), *(bend for chain in bends.values() for bend in chain)]
     height = max((spot.y + spot.height for spot in spots), default=0.0) + _MARGIN
     head = (
-        f'<svg class="graph" width="{pixels(width)}" height="{pixels(height)}" viewBox="0 0 {pixels(width)}'
-        f' {pixels(height)}" role="img" aria-labelledby="{title_id}" aria-describedby="{title_id}-d">'
+        f'<svg class="graph" style="max-width:{pixels(width)}px;min-width:{pixels(width * _SMALLEST)}px"'
+        f' viewBox="0 0 {pixels(width)} {pixels(height)}" role="img" aria-labelledby="{title_id}" aria-describedby="{title_id}-d">'
     )
     arrow = (
         f'<defs><marker id="{title_id}-a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7"'
@@ -223,7 +233,7 @@ def _curve(x: float, y: float, to_x: float, to_y: float) -> str:
 
 
 def _box(node: Node, spot: Place) -> str:
-    inner = _BOX_WIDTH - 24
+    inner = _BOX_WIDTH - 22
     detail = clipped(node.detail, 11, inner)
     box = (
         f"<g{attribute('class', f'node {node.tone}')}><title>{escape(_described(node))}</title>"

@@ -40,7 +40,7 @@ def _linked(text: str, known: set[int], name: str) -> str:
         if not known.issuperset(numbers):
             continue
         links = "".join(f'<a class="reference" href="#{name}-{number}">[{number}]</a>' for number in numbers)
-        made += [escape(text[at : match.start()]), links]
+        made += [escape(text[at : match.start()]), f'<span class="references">{links}</span>']
         at = match.end()
     return "".join([*made, escape(text[at:])])
 
