@@ -23,6 +23,7 @@ from lianlu.core.i18n import Text, suggest
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
 
 __all__ = [
     "COMMAND_LINE",
@@ -234,17 +235,23 @@ class _Reading:
         written: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         for key, value in node.value:
-            if key.id != "scalar":
-                raise self._refused(key, "a key must be text")
             if str(key.tag).endswith(":merge"):
                 merged |= self._merged(value, path)
                 continue
-            if key.value in written:
-                raise UsageError("recipe.duplicate-key", at=self._line(key), key=key.value)
-            below = (*path, key.value)
-            written[key.value] = self.plain(value, below)
-            self._places[below] = self._line(key)
+            name = self._name(key)
+            if name in written:
+                raise UsageError("recipe.duplicate-key", at=self._line(key), key=name)
+            written[name] = self.plain(value, (*path, name))
+            self._places[(*path, name)] = self._line(key)
         return merged | written
+
+    def _name(self, key: Any) -> str:
+        if key.id != "scalar":
+            raise self._refused(key, "a key must be text")
+        try:
+            return _characters(key.value)
+        except ValueError:
+            raise self._refused(key, f"{key.value!r} is not text") from None
 
     def _merged(self, node: Any, path: KeyPath) -> dict[str, Any]:
         """What `<<: *anchor` brings, the first of several anchors winning."""
@@ -260,7 +267,7 @@ class _Reading:
         kind = str(node.tag).rpartition(":")[2]
         text = str(node.value)
         try:
-            text.encode()  # half a surrogate pair is text that can be written nowhere
+            text = _characters(text)
             if kind in ("str", "timestamp"):
                 return text
             if kind == "null":
@@ -278,6 +285,11 @@ class _Reading:
 
     def _refused(self, node: Any, why: str) -> UsageError:
         return UsageError("recipe.not-yaml", at=self._line(node), why=why)
+
+
+def _characters(text: str) -> str:
+    """JSON writes one character as two halves (`\\ud83d\\ude00`); a half alone is a ValueError: nothing could write it."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16")
 
 
 def _number(text: str, kind: str) -> int | float:
@@ -349,8 +361,9 @@ def _override(values: dict[str, Any], places: dict[KeyPath, str], override: str)
     for key in keys[:-1]:
         step = _step_into(node, key, override)
         path = (*path, step)
-        if isinstance(node, dict):
-            node.setdefault(step, {})
+        if isinstance(node, dict) and step not in node:
+            node[step] = {}
+            places[path] = COMMAND_LINE
         node = node[step]
     last = _step_into(node, keys[-1], override)
     node[last] = _scalar(text)
@@ -376,21 +389,24 @@ def _bad_value(tree: Tree, path: KeyPath, value: Any, expected: Text, recipe: st
 
 
 def _first_problem(error: ValidationError, tree: Tree, model: type[BaseModel], name: str) -> UsageError:
-    # An unknown key first: a misspelt required key is reported twice, and the misspelling is the cause.
-    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-    problem = problems[0]
+    def rank(problem: ErrorDetails) -> int:
+        """An unknown key first: a misspelt required key is reported twice, and the misspelling is the cause."""
+        if problem["type"] == "extra_forbidden":
+            *above, key = _path_in(tree.values, problem["loc"])
+            return 0 if key not in _fields_at(model, tuple(above)) else 3  # 3: known to another member of a union
+        return 2 if problem["type"] == "missing" else 1
+
+    problem = min(error.errors(), key=rank)
     path = _path_in(tree.values, problem["loc"])
     shown = ".".join(map(str, path))
     if problem["type"] == "extra_forbidden":
-        owner = _model_at(model, path[:-1]) or model
         inside = name if len(path) == 1 else f"{name}.{'.'.join(map(str, path[:-1]))}"
-        suggestion = suggest(str(path[-1]), _fields(owner))
+        suggestion = suggest(str(path[-1]), _fields_at(model, path[:-1]))
         return UsageError(
             "recipe.unknown-key", at=tree.at(path), recipe=inside, key=str(path[-1]), suggestion=suggestion
         )
     if problem["type"] == "missing":
-        owner = _model_at(model, path[:-1]) or model
-        found = _fields(owner).get(str(path[-1]))
+        found = _fields_at(model, path[:-1]).get(str(path[-1]))
         expected = (found.description if found else "") or str(problem["msg"])
         return UsageError("recipe.missing-key", at=tree.at(path), recipe=name, key=shown, expected=expected)
     expected = Text(str(problem["msg"]), f"不符合要求（{problem['msg']}）")
@@ -412,16 +428,16 @@ def _path_in(values: Any, location: tuple[str | int, ...]) -> KeyPath:
     return path
 
 
-def _model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
-    """The pydantic class at a key path, through lists, maps and optional values."""
+def _fields_at(model: type[BaseModel], path: KeyPath) -> dict[str, FieldInfo]:
+    """The fields of the class (or classes of a union) at a key path, through lists, maps and optional values."""
     annotations: list[Any] = [model]
     for part in path:
         annotations = [below for each in annotations for below in _below(each, part)]
-    for each in annotations:
-        for found in _alternatives(each):
-            if isinstance(found, type) and issubclass(found, BaseModel):
-                return found
-    return None
+    found: dict[str, FieldInfo] = {}
+    for each in (alternative for annotation in annotations for alternative in _alternatives(annotation)):
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            found = _fields(each) | found
+    return found
 
 
 def _below(annotation: Any, part: str | int) -> list[Any]:
