@@ -19,20 +19,27 @@ from lianlu.llm.backend import (
     TokenLogprob,
     ToolCallDelta,
 )
+from lianlu.llm.collect import Collector
 from lianlu.llm.fake import FakeBackend, Rule
+from lianlu.llm.limiter import limited
+from lianlu.llm.limits import Limits
 from lianlu.llm.ref import open_backend
+from lianlu.llm.replay import recorded
+from lianlu.llm.request_store import stored
 
 __all__ = [
     "ABILITIES",
     "DEFAULT_SAMPLING",
     "Ability",
     "Backend",
+    "Collector",
     "Completion",
     "Delta",
     "Embeddings",
     "FakeBackend",
     "Health",
     "Identity",
+    "Limits",
     "LogLikelihood",
     "Ranked",
     "Reply",
@@ -40,5 +47,8 @@ __all__ = [
     "Sampling",
     "TokenLogprob",
     "ToolCallDelta",
+    "limited",
     "open_backend",
+    "recorded",
+    "stored",
 ]

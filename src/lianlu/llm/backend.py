@@ -252,7 +252,7 @@ class Backend(Protocol):
 
     async def identity(self) -> Identity:
         """What answers. Never asks over the network."""
-        ...
+        raise no_ability(self, "identity")
 
     async def health(self) -> Health:
         """Whether it answers now. Never raises for a backend that is down: it says so."""

@@ -56,37 +56,39 @@ class FakeCall(Recipe):
     """A tool call the fake makes."""
 
     name: str = Field(description="the tool to call")
-    arguments: str = Field("{}", description="its arguments as JSON text")
+    arguments: str = Field(default="{}", description="its arguments as JSON text")
 
 
 class FakeUsage(Recipe):
     """Token counts to report instead of the counted ones."""
 
-    prompt_tokens: int = Field(0, ge=0, description="tokens of the prompt")
-    completion_tokens: int = Field(0, ge=0, description="tokens of the answer")
+    prompt_tokens: int = Field(default=0, ge=0, description="tokens of the prompt")
+    completion_tokens: int = Field(default=0, ge=0, description="tokens of the answer")
 
 
 class Fault(Recipe):
     """An error as a real service would give it."""
 
-    status: int = Field(500, ge=400, le=599, description="HTTP status of the refusal")
-    message: str = Field("scripted failure", description="the server's own words")
+    status: int = Field(default=500, ge=400, le=599, description="HTTP status of the refusal")
+    message: str = Field(default="scripted failure", description="the server's own words")
 
 
 class Rule(Recipe):
     """When a request matches, what comes back. A rule without `match` and `pattern` takes everything."""
 
-    match: str | None = Field(None, description="text that must occur in the request, whatever its case")
-    pattern: str | None = Field(None, description="regular expression that must be found in the request")
-    within: Literal["last", "prompt"] = Field("last", description="search the last user message, or the whole prompt")
-    reply: str = Field("", description="the answer; {last} stands for the last user message")
-    reasoning: str = Field("", description="thoughts before the answer")
-    tool_calls: tuple[FakeCall, ...] = Field((), description="tools to call")
-    error: Fault | None = Field(None, description="fail in this way instead of answering")
-    delay_seconds: float = Field(0.0, ge=0, description="wait before the answer")
-    pause_seconds: float = Field(0.0, ge=0, description="wait before each streamed piece")
-    usage: FakeUsage | None = Field(None, description="token counts to report")
-    times: int | None = Field(None, ge=1, description="the rule serves that many requests, then is passed over")
+    match: str | None = Field(default=None, description="text that must occur in the request, whatever its case")
+    pattern: str | None = Field(default=None, description="regular expression that must be found in the request")
+    within: Literal["last", "prompt"] = Field(
+        default="last", description="search the last user message, or the whole prompt"
+    )
+    reply: str = Field(default="", description="the answer; {last} stands for the last user message")
+    reasoning: str = Field(default="", description="thoughts before the answer")
+    tool_calls: tuple[FakeCall, ...] = Field(default=(), description="tools to call")
+    error: Fault | None = Field(default=None, description="fail in this way instead of answering")
+    delay_seconds: float = Field(default=0.0, ge=0, description="wait before the answer")
+    pause_seconds: float = Field(default=0.0, ge=0, description="wait before each streamed piece")
+    usage: FakeUsage | None = Field(default=None, description="token counts to report")
+    times: int | None = Field(default=None, ge=1, description="the rule serves that many requests, then is passed over")
 
     @model_validator(mode="after")
     def _compiles(self) -> Rule:
@@ -107,7 +109,7 @@ class Rule(Recipe):
 class Script(Recipe):
     """Rules in order: the first that fits answers."""
 
-    model: str = Field("fake", description="name the fake gives itself")
+    model: str = Field(default="fake", description="name the fake gives itself")
     rules: tuple[Rule, ...] = Field(description="the first rule that fits answers")
 
 
