@@ -1,0 +1,186 @@
+"""A prompt as a file: markdown with YAML front matter that names it, its framework and its variables.
+
+    ---
+    name: cited-answer
+    framework: langgpt
+    variables:
+      language: {type: string, default: 中文, description: language of the answer}
+    ---
+    # Role: …
+
+A file without front matter is a prompt too: its framework is recognised, its variables are the `{{slots}}` in it. Files
+that end in .json, .yaml or .yml hold the prompt as maps and lists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from pydantic import Field
+
+from lianlu.core.errors import UsageError
+from lianlu.core.i18n import Text, suggest
+from lianlu.core.recipe import Recipe, Tree, check, parse_tree
+from lianlu.prompt.model import Prompt, Syntax
+from lianlu.prompt.render import parse, variables_of
+
+__all__ = ["Head", "PromptFile", "Variable", "find_prompt", "parse_file", "read_file", "shipped"]
+
+_HEAD = re.compile(r"\ufeff?---[ \t]*\r?\n(?P<yaml>.*?)(?:^|(?<=\n))---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+_SYNTAX: Mapping[str, Syntax] = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
+VariableType = Literal["string", "integer", "number", "boolean", "list"]
+_TYPES: Mapping[str, tuple[type | tuple[type, ...], Text]] = {
+    "string": (str, Text("text", "文本")),
+    "integer": (int, Text("a whole number", "整数")),
+    "number": ((int, float), Text("a number", "数字")),
+    "boolean": (bool, Text("true or false", "true 或 false")),
+    "list": (list, Text("a list", "列表")),
+}
+
+
+class Variable(Recipe):
+    """One variable of a prompt."""
+
+    type: VariableType = Field(default="string", description="what values it takes")
+    default: Any = Field(default=None, description="value when none is given; without it a value must be given")
+    description: str = Field(default="", description="what it is for")
+
+
+class Head(Recipe):
+    """The front matter of a prompt file."""
+
+    name: str = Field(default="", description="name of the prompt; by default the file's name")
+    framework: str = Field(default="", description="langgpt, costar or crispe; by default recognised")
+    description: str = Field(default="", description="what the prompt is for")
+    variables: dict[str, Variable] = Field(default_factory=dict, description="its variables by name")
+
+
+@dataclass(frozen=True)
+class PromptFile:
+    """A prompt with what its file says of it. `head_text` is the front matter as written, `---` lines included."""
+
+    prompt: Prompt
+    head: Head
+    head_text: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.head.name or self.prompt.name
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """Declared variables first, then those that only stand in the text."""
+        texts = [self.prompt.preamble, *(module.source for module in self.prompt.modules)]
+        found = {name: Variable() for text in texts for name in variables_of(text)}
+        return {
+            **self.head.variables,
+            **{name: each for name, each in found.items() if name not in self.head.variables},
+        }
+
+    def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """A value for every variable: the given ones, checked, and the defaults.
+
+        Raises:
+            UsageError: prompt.unknown-variable, prompt.missing-variable, prompt.bad-variable
+        """
+        known = self.variables
+        for name in given:
+            if name not in known:
+                raise UsageError("prompt.unknown-variable", name=name, suggestion=suggest(name, known))
+        values: dict[str, Any] = {}
+        for name, variable in known.items():
+            value = given.get(name, variable.default)
+            if value is None:
+                listed = ", ".join(given)
+                raise UsageError("prompt.missing-variable", name=name, given=listed or Text("none", "无"))
+            values[name] = _typed(name, value, variable.type)
+        return values
+
+
+def _typed(name: str, value: Any, kind: VariableType) -> Any:
+    accepted, words = _TYPES[kind]
+    if kind == "string" and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, accepted) or (isinstance(value, bool) and kind != "boolean"):
+        raise UsageError("prompt.bad-variable", name=name, value=value, expected=words)
+    return value
+
+
+def parse_file(text: str, origin: str = "prompt", *, framework: str = "", syntax: Syntax = "markdown") -> PromptFile:
+    """Read the text of a prompt file.
+
+    Args:
+        origin: the file's name, for messages and as the prompt's name.
+        framework: overrides the front matter's.
+
+    Raises:
+        UsageError: prompt.bad-head, prompt.open-head, prompt.empty, recipe.not-yaml, recipe.duplicate-key,
+            registry.unknown-name
+    """
+    found = _HEAD.match(text) if syntax == "markdown" else None
+    head = _head(found["yaml"], origin) if found else Head()
+    if found is None and syntax == "markdown" and re.match(r"\ufeff?---[ \t]*\r?\n[ \t]*\w+[ \t]*:", text):
+        raise UsageError("prompt.open-head", at=origin)
+    head_text = found.group() if found else ""
+    body = text[len(head_text) :]
+    if not body.strip():
+        raise UsageError("prompt.empty", path=origin)
+    prompt = parse(body, framework or head.framework or None, syntax=syntax, origin=origin)
+    name = head.name or prompt.name or Path(origin).stem
+    return PromptFile(msgspec.structs.replace(prompt, name=name), head, head_text)
+
+
+def _head(yaml: str, origin: str) -> Head:
+    tree: Tree = parse_tree("\n" + yaml, origin, environment={})
+    try:
+        return check(tree, Head, "prompt")
+    except UsageError as error:
+        if not error.code.startswith("recipe."):
+            raise
+        expected = error.facts.get("expected") or error.facts.get("suggestion", "")
+        raise UsageError("prompt.bad-head", at=error.facts["at"], key=error.facts["key"], expected=expected) from None
+
+
+def read_file(path: Path, *, framework: str = "") -> PromptFile:
+    """Read a prompt file.
+
+    Raises:
+        UsageError: file.missing, file.unreadable, prompt.not-text, and those of `parse_file`
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise UsageError("file.missing", path=str(path)) from None
+    except UnicodeDecodeError:
+        raise UsageError("prompt.not-text", path=str(path)) from None
+    except OSError as error:
+        raise UsageError("file.unreadable", path=str(path), why=error.strerror or str(error)) from None
+    return parse_file(text, str(path), framework=framework, syntax=_SYNTAX.get(path.suffix.lower(), "markdown"))
+
+
+def find_prompt(name: str) -> Path:
+    """The file that `name` means: a path, else the shipped prompt of that name.
+
+    Raises:
+        UsageError: file.missing
+    """
+    path = Path(name)
+    if path.exists():
+        return path
+    found = shipped().get(name)
+    if found is None:
+        raise UsageError("file.missing", path=name)
+    return found
+
+
+def shipped() -> dict[str, Path]:
+    """Ready prompts by name: those in the package, or those of the source checkout."""
+    package = Path(__file__).resolve().parents[1]
+    roots: Iterable[Path] = (package / "_examples" / "prompts", package.parents[1] / "examples" / "prompts")
+    root = next((root for root in roots if root.is_dir()), None)
+    return {path.stem: path for path in sorted(root.glob("*.md"))} if root else {}
