@@ -16,7 +16,7 @@ from typing import IO
 
 from lianlu.core.errors import LimitError, UsageError
 
-__all__ = ["Files", "as_lianlu_error", "sync_folder", "walk", "write_bytes", "writing"]
+__all__ = ["Files", "as_lianlu_error", "is_disk_full", "sync_folder", "walk", "write_bytes", "writing"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -79,9 +79,13 @@ def _is_text(name: str) -> bool:
     return True
 
 
+def is_disk_full(error: OSError) -> bool:
+    return error.errno in _FULL
+
+
 def as_lianlu_error(error: OSError, path: Path) -> UsageError | LimitError:
     """The error to raise for an OSError on `path`."""
-    if error.errno in _FULL:
+    if is_disk_full(error):
         return LimitError("file.disk-full", path=str(path))
     if isinstance(error, FileNotFoundError):
         return UsageError("file.missing", path=str(path))

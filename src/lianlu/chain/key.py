@@ -1,0 +1,157 @@
+"""The cache key of a step: everything its results depend on, and nothing else.
+
+Key = step name + version + code (the step's module and all it imports inside lianlu) + recipe + ids of the inputs +
+fingerprints of what lies outside + seed; for numeric steps also the major versions of torch and transformers and the
+number of threads. Absolute paths and ports of services never enter: two clones must find the same ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from lianlu.chain.plan import RUN_INPUT, PlannedService, PlannedStep
+from lianlu.core.files import as_lianlu_error, walk
+from lianlu.core.hashing import canonical_json, code_fingerprint, digest, sha256_file, short_id
+from lianlu.core.step import ModelInput, PathInput
+from lianlu.records import Source
+
+__all__ = ["Outside", "StepKey", "read_outside", "step_key"]
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What a step reads that is no artifact, hashed: files under one common folder, and models."""
+
+    sources: tuple[Source, ...]
+    sources_root: str
+    fingerprint: str
+    is_pinned: bool
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StepKey:
+    """`key` names the work; `recipe` is the recipe as it entered the key, without paths and ports of this machine."""
+
+    key: str
+    recipe: dict[str, Any]
+
+
+def read_outside(planned: PlannedStep, services: Mapping[str, PlannedService]) -> Outside:
+    """Hash the outside inputs of a step as they are now.
+
+    Raises:
+        UsageError: file.missing, file.unreadable
+    """
+    found: list[tuple[Path, Source]] = []
+    paths: list[str] = []
+    parts: list[str] = []
+    pinned = True
+    for each in planned.step.outside(planned.recipe):
+        if isinstance(each, PathInput):
+            root = each.path.resolve()
+            base = root if root.is_dir() else root.parent
+            sources = [_source(path, base) for path in (each.files if each.files is not None else walk(each.path))]
+            found.extend((base, source) for source in sources)
+            paths.append(str(each.path))
+            parts.append(digest(root.name, *(f"{source.uri}\n{source.sha256}" for source in sources)))
+        else:
+            fingerprint = each.fingerprint or _service_fingerprint(each, planned, services)
+            pinned = pinned and fingerprint is not None
+            parts.append(digest("model", each.ref if fingerprint is None else fingerprint))
+    bases = {base for base, _ in found}
+    if len(bases) == 1:
+        return Outside(tuple(source for _, source in found), str(bases.pop()), digest(*parts), pinned, tuple(paths))
+    full = tuple(Source(uri=str(base / each.uri), sha256=each.sha256, size=each.size) for base, each in found)
+    return Outside(full, "", digest(*parts), pinned, tuple(paths))
+
+
+def _source(path: Path, base: Path) -> Source:
+    try:
+        content, size = sha256_file(path), path.stat().st_size
+    except OSError as error:
+        if path.is_symlink() or isinstance(error, PermissionError):  # the step reports it; here it only must be named
+            content, size = "", 0
+        else:
+            raise as_lianlu_error(error, path) from error
+    resolved = path if path.is_absolute() else Path.cwd() / path
+    return Source(uri=_relative(resolved, base), sha256=content, size=size)
+
+
+def _relative(path: Path, base: Path) -> str:
+    try:
+        return path.relative_to(base).as_posix()
+    except ValueError:
+        return path.resolve().relative_to(base).as_posix() if path.resolve().is_relative_to(base) else str(path)
+
+
+def _service_fingerprint(model: ModelInput, planned: PlannedStep, services: Mapping[str, PlannedService]) -> str | None:
+    """A model behind a service of the chain is what the service's command makes it."""
+    for name in planned.services:
+        if model.ref.startswith(services[name].url):
+            return _describe(services[name])
+    return None
+
+
+def _describe(service: PlannedService) -> str:
+    return digest("service", canonical_json(service.recipe.model_dump(mode="json", exclude={"port"})))
+
+
+def step_key(
+    planned: PlannedStep,
+    inputs: Mapping[str, str],
+    outside: Outside,
+    services: Mapping[str, PlannedService],
+    *,
+    seed: int,
+    threads: int,
+    run_id: str,
+) -> StepKey:
+    """The key of one step of one run.
+
+    Args:
+        inputs: input name -> artifact id.
+        run_id: enters the key of a step that asks a model which is not pinned: its answers may differ every time.
+    """
+    step = planned.step
+    recipe = _canonical(planned.recipe.model_dump(mode="json"), outside.paths, services)
+    parts: dict[str, Any] = {
+        "step": step.name,
+        "version": step.version,
+        "code": code_fingerprint(type(step).__module__),
+        "recipe": recipe,
+        "inputs": {name: artifact_id for name, artifact_id in sorted(inputs.items()) if name != RUN_INPUT},
+        "outside": outside.fingerprint,
+        "services": [_describe(services[name]) for name in planned.services],
+        "seed": seed,
+    }
+    if step.numeric:
+        parts["numeric"] = {"torch": _major("torch"), "transformers": _major("transformers"), "threads": threads}
+    if not outside.is_pinned:
+        parts["run"] = run_id
+    return StepKey(short_id(canonical_json(parts)), recipe)
+
+
+def _canonical(value: Any, paths: Sequence[str], services: Mapping[str, PlannedService]) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _canonical(each, paths, services) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_canonical(each, paths, services) for each in value]
+    if not isinstance(value, str):
+        return value
+    if value in paths:
+        return f"path:{Path(value).name}"
+    for name, service in services.items():
+        value = value.replace(service.url, f"${{services.{name}.url}}")
+    return value
+
+
+def _major(package: str) -> str:
+    try:
+        return ".".join(version(package).split(".")[:1])
+    except PackageNotFoundError:
+        return ""
