@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 import sys
 from io import TextIOWrapper
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from lianlu.cli.table import AREAS, VERBS
+
+if TYPE_CHECKING:
+    import click
 
 __all__ = ["help_text", "main"]
 
@@ -78,8 +81,6 @@ def _guarded(given: list[str]) -> int:
 
 
 def _invoke(given: list[str]) -> int:
-    import click
-
     from lianlu.core.errors import UsageError
     from lianlu.core.i18n import suggest
     from lianlu.core.registry import load_target
@@ -92,19 +93,29 @@ def _invoke(given: list[str]) -> int:
     if verb.target is None:
         raise UsageError("cli.planned-verb", verb=name)
     command: click.Command = load_target(verb.target)
+    return _invoke_command(command, given[1:], f"lianlu {name}")
+
+
+def _invoke_command(command: click.Command, arguments: list[str], path: str) -> int:
+    """What `command.main` does, less its own ideas of Ctrl-C and broken pipes."""
+    import click
+
+    from lianlu.core.errors import UsageError
+
     try:
-        code = command.main(given[1:], prog_name=f"lianlu {name}", standalone_mode=False)
-    except click.exceptions.Abort:
+        with command.make_context(path, arguments) as context:
+            command.invoke(context)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except (click.exceptions.Abort, EOFError):
         raise KeyboardInterrupt from None
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        path = context.command_path if context is not None else f"lianlu {name}"
+        path = context.command_path if context is not None else path
         raise UsageError("cli.bad-usage", what=error.format_message(), command=path) from None
     except SystemExit as leaving:
-        if isinstance(leaving.__context__, BrokenPipeError):  # click leaves with 1 there
-            raise BrokenPipeError from None
-        return leaving.code if isinstance(leaving.code, int) else 0
-    return code if isinstance(code, int) else 0
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    return 0
 
 
 def _report(error: Exception, given: list[str]) -> int:

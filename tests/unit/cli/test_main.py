@@ -1,0 +1,181 @@
+"""The command line as a whole: every way a command can end, seen from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT, Printed
+from lianlu import __version__
+from lianlu.cli.main import help_text
+from lianlu.cli.table import VERBS
+from lianlu.core.i18n import using_language
+
+Run = Callable[..., Printed]
+
+BROKEN = """
+import os, sys, time
+import click
+from lianlu.core.errors import LimitError
+from lianlu.core.i18n import Text
+from lianlu.core.verb import Call, Outcome, argument, verb
+
+@verb("demo", Text("Break.", "弄坏。"))
+@argument("how")
+def demo(call: Call, how: str) -> Outcome:
+    if how == "bug":
+        raise ZeroDivisionError("链路 is divided by nothing")
+    if how == "limit":
+        raise LimitError("file.disk-full", path="a")
+    if how == "wait":
+        print("waiting", flush=True)
+        time.sleep(60)
+    if how == "flood":
+        for n in range(100_000):
+            print("line", n)
+    if how == "exit":
+        raise click.exceptions.Exit(3)
+    if how == "system-exit":
+        sys.exit("a sentence")
+    print("✓ 链路")
+    return Outcome({"词": "链路"})
+"""
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> list[str]:
+    """A command line whose `demo` fails as it is told."""
+    (tmp_path / "broken_verb.py").write_text(BROKEN, encoding="utf-8")
+    script = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from lianlu.cli import main, table\n"
+        "table.VERBS['demo'] = table.Verb('system', 'broken_verb:demo', table.VERBS['demo'].help)\n"
+        "main.main()"
+    )
+    return [sys.executable, "-c", script, "demo"]
+
+
+def ended(command: list[str], **environment: str) -> Printed:
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, timeout=60, check=False)
+    return Printed(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+
+
+def test_help_names_every_verb_and_what_is_planned() -> None:
+    text = help_text()
+    assert all(f"  {name} " in text for name in VERBS)
+    assert "[planned]" in text.partition("train ")[2].splitlines()[0]
+    with using_language("zh"):
+        assert "把文件读成文档" in help_text()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"]], ids=str)
+def test_help_is_printed_and_is_no_error(lianlu: Run, arguments: list[str]) -> None:
+    printed = lianlu(*arguments)
+    assert (printed.code, printed.out, printed.err) == (0, help_text(), "")
+
+
+def test_the_version_is_that_of_the_package(lianlu: Run) -> None:
+    assert lianlu("--version").out == f"lianlu {__version__}\n"
+
+
+def test_a_misspelt_verb_gets_the_nearest_one(lianlu: Run) -> None:
+    printed = lianlu("exract", "notes")
+    assert printed.code == 2
+    assert printed.err.splitlines() == [
+        "error: lianlu has no verb 'exract' [cli.unknown-verb]",
+        "hint: did you mean 'extract'? — `lianlu --help` lists all",
+    ]
+
+
+def test_the_same_error_in_chinese(lianlu: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIANLU_LANG", "zh")
+    assert lianlu("exract").err.splitlines()[0] == "错误: lianlu 没有子命令 'exract' [cli.unknown-verb]"
+
+
+def test_a_planned_verb_says_that_it_is_planned(lianlu: Run) -> None:
+    printed = lianlu("train", "data.jsonl")
+    assert printed.code == 2
+    assert "planned" in printed.err
+
+
+def test_an_unknown_option_names_the_verb_whose_help_to_read(lianlu: Run) -> None:
+    printed = lianlu("recipe", "list", "--colour")
+    assert printed.code == 2
+    assert "--colour" in printed.err
+    assert "lianlu recipe list --help" in printed.err
+
+
+def test_with_json_an_error_is_one_object_on_stdout_in_english(lianlu: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIANLU_LANG", "zh")
+    printed = lianlu("recipe", "show", "dmo", "--json")
+    error = json.loads(printed.out)["error"]
+    assert printed.code == 2
+    assert error == {
+        "code": "recipe.unknown-name",
+        "message": "there is no recipe 'dmo'",
+        "hint": "did you mean 'demo'? — `lianlu recipe list` shows all",
+    }
+
+
+def test_a_bug_is_reported_without_a_traceback_and_logged_with_one(broken: list[str], tmp_path: Path) -> None:
+    printed = ended([*broken, "bug"], TMPDIR=str(tmp_path))
+    assert printed.code == 70
+    assert "Traceback" not in printed.err + printed.out
+    assert "ZeroDivisionError: 链路 is divided by nothing [bug]" in printed.err
+    log = next(tmp_path.glob("lianlu-bug-*.log")).read_text(encoding="utf-8")
+    assert str(tmp_path) in printed.err
+    assert "Traceback" in log
+    assert "链路 is divided by nothing" in log
+
+
+def test_a_limit_has_its_exit_code(broken: list[str]) -> None:
+    printed = ended([*broken, "limit"])
+    assert (printed.code, printed.out) == (5, "")
+    assert "[file.disk-full]" in printed.err
+
+
+@pytest.mark.parametrize(("how", "code"), [("exit", 3), ("system-exit", 1)])
+def test_a_verb_that_leaves_with_a_code_leaves_with_it(broken: list[str], how: str, code: int) -> None:
+    assert ended([*broken, how]).code == code
+
+
+def test_control_c_stops_with_130_and_says_what_is_kept(broken: list[str]) -> None:
+    with subprocess.Popen([*broken, "wait"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "waiting\n"
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert "stopped; what was finished is kept [run.cancelled]" in err
+    assert "Traceback" not in err
+
+
+def test_a_reader_that_goes_away_is_no_error(broken: list[str]) -> None:
+    with subprocess.Popen([*broken, "flood"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.readline()
+        child.stdout.close()
+        err = child.stderr.read()
+        child.wait(timeout=30)
+    assert (child.returncode, err) == (0, "")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "gbk", "latin-1"])
+def test_a_terminal_that_cannot_show_a_character_does_not_stop_the_work(broken: list[str], encoding: str) -> None:
+    printed = ended([*broken, "none", "--json"], PYTHONIOENCODING=encoding, LIANLU_LANG="zh")
+    assert (printed.code, printed.err) == (0, "")
+
+
+def test_the_module_can_be_run() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lianlu", "--version"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, f"lianlu {__version__}\n")
