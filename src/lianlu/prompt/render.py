@@ -68,13 +68,13 @@ def source(prompt: Prompt) -> str:
     if prompt.syntax != "markdown":
         return _tree_source(prompt)
     made = framework(prompt.framework)
-    pieces = [prompt.preamble]
+    text, was_read = prompt.preamble, True
     for module in prompt.modules:
-        if pieces[-1] and not pieces[-1].endswith("\n"):
-            pieces.append("\n\n" if not module.source or not pieces[-1].strip() else "\n")
-        alone = Prompt(framework=prompt.framework, modules=(module,))
-        pieces.append(module.source or made.write(alone) + "\n")
-    return "".join(pieces)
+        if text and not (was_read and module.source):  # between a program's words and the writer's, one blank line
+            text = text.rstrip("\n") + "\n\n"
+        was_read = bool(module.source)
+        text += module.source or made.write(Prompt(framework=prompt.framework, modules=(module,)))
+    return text
 
 
 def _tree_source(prompt: Prompt) -> str:

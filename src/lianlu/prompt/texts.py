@@ -67,4 +67,12 @@ ERRORS: dict[str, ErrorText] = {
         Text("prompt.render takes either `file` or `text`", "prompt.render 需要 `file` 或 `text` 其中之一"),
         Text("give one of the two keys", "请只写其中一个键"),
     ),
+    "prompt.bad-format": ErrorText(
+        Text("a prompt cannot be written as {format!r}", "提示词不能写成 {format!r}"),
+        Text("use md, json or yaml", "请使用 md、json 或 yaml"),
+    ),
+    "prompt.broken-artifact": ErrorText(
+        Text("{path} of a prompt artifact cannot be read: {why}", "无法读取提示词产物中的 {path}：{why}"),
+        Text("make it again with the step prompt.render", "请用 prompt.render 步骤重新生成"),
+    ),
 }
