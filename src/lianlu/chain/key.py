@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from lianlu.chain.plan import RUN_INPUT, PlannedService, PlannedStep
+from lianlu.core import registry
 from lianlu.core.files import as_lianlu_error, walk
 from lianlu.core.hashing import canonical_json, code_fingerprint, digest, sha256_file, short_id
-from lianlu.core.step import ModelInput, PathInput
+from lianlu.core.step import ModelInput, PathInput, Step
 from lianlu.records import Source
 
 __all__ = ["Outside", "StepKey", "read_outside", "step_key"]
@@ -122,7 +123,7 @@ def step_key(
     parts: dict[str, Any] = {
         "step": step.name,
         "version": step.version,
-        "code": code_fingerprint(type(step).__module__),
+        "code": _code(step),
         "recipe": recipe,
         "inputs": {name: artifact_id for name, artifact_id in sorted(inputs.items()) if name != RUN_INPUT},
         "outside": outside.fingerprint,
@@ -134,6 +135,13 @@ def step_key(
     if not outside.is_pinned:
         parts["run"] = run_id
     return StepKey(short_id(canonical_json(parts)), recipe)
+
+
+def _code(step: Step) -> str:
+    """The step's own sources, and those of what it finds by name: readers, pages, plug-ins among them."""
+    targets = (target for group in step.found_in for claimed in registry.claims(group).values() for target in claimed)
+    modules = {type(step).__module__, *(target.partition(":")[0] for target in targets)}
+    return digest(*(code_fingerprint(module) for module in sorted(modules)))
 
 
 def _canonical(value: Any, paths: Sequence[str], services: Mapping[str, PlannedService]) -> Any:

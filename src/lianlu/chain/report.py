@@ -78,6 +78,7 @@ class Report(Step):
     recipe = ReportRecipe
     inputs: Mapping[str, str] = {f"{RUN_INPUT}?": "run", ANY: ANY}
     outputs: Mapping[str, str] = {"report": "report"}
+    found_in = ("page",)
     volatile = True
 
     def run(self, recipe: ReportRecipe, inputs: Mapping[str, Files], job: Job) -> Summary:  # noqa: ARG002 - no settings yet

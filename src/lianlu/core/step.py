@@ -6,7 +6,7 @@ lie and where outputs go, and the cache key is computed from what the step decla
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -55,6 +55,7 @@ class Step(Protocol):
         inputs: input name -> artifact kind; a name ending in '?' may be absent; ANY takes any number of any kind.
         outputs: output name -> artifact kind.
         numeric: results depend on torch, transformers and the number of threads, so these enter the cache key.
+        found_in: registry groups in which the step finds code by name; that code enters the cache key too.
         volatile: outputs carry times of the run (a report): exempt from the promise of equal ids.
     """
 
@@ -63,6 +64,7 @@ class Step(Protocol):
     recipe: type[BaseModel]
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
+    found_in: Sequence[str] = ()
     numeric: bool = False
     volatile: bool = False
 
