@@ -84,9 +84,8 @@ class Blobs:
 
     def all(self) -> Iterator[str]:
         """Every blob's SHA-256, sorted."""
-        for folder in sorted(self._folder.iterdir()):
-            if folder.is_dir():
-                yield from sorted(entry.name for entry in folder.iterdir() if is_sha256(entry.name))
+        for folder in sorted(self._folder.glob("??")):
+            yield from sorted(entry.name for entry in folder.glob("*") if is_sha256(entry.name))
 
     def remove(self, sha256: str) -> None:
         self.path(sha256).unlink(missing_ok=True)

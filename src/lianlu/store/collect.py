@@ -53,11 +53,11 @@ def find_garbage(layout: Layout, *, keep_days: float, now: float) -> Garbage:
     known = _all_artifacts(manifests)
     since = now - max(keep_days * _DAY_SECONDS, GRACE_SECONDS)
     kept = _reached(known, _roots(layout, known, since, now))
-    unused = [sha256 for sha256 in blobs.all() if sha256 not in _blobs_of(kept.values())]
-    owned = _blobs_of(known.values())
+    needed, owned = _blobs_of(kept.values()), _blobs_of(known.values())
+    unused = [sha256 for sha256 in blobs.all() if sha256 not in needed]
     going = [each for each in unused if each in owned or _age(blobs.path(each), now) > GRACE_SECONDS]
     steps = [record.key for record, _ in Steps(layout.steps).all() if not kept.keys() >= set(record.outputs.values())]
-    scratch = [place.name for place in layout.work.iterdir() if _changed_at(place) < since]
+    scratch = [place.name for place in layout.work.glob("*") if _changed_at(place) < since]
     leftovers = [
         place
         for folder in (layout.artifacts, layout.steps, layout.refs)
@@ -101,7 +101,7 @@ def _all_artifacts(manifests: Manifests) -> dict[str, Artifact]:
 def _roots(layout: Layout, known: Mapping[str, Artifact], since: float, now: float) -> set[str]:
     refs = Refs(layout.refs)
     roots = {ref.artifact_id for name in refs.names() for ref in refs.history(name)}
-    for run in layout.runs.iterdir():
+    for run in layout.runs.glob("*"):
         if _changed_at(run) >= since:
             roots |= _mentioned(run)
     for record, written_at in Steps(layout.steps).all():

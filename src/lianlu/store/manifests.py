@@ -75,7 +75,7 @@ class Manifests:
     def ids(self) -> dict[str, Stamp]:
         """Every id with the stamp of its file."""
         found: dict[str, Stamp] = {}
-        for entry in os.scandir(self._folder):
+        for entry in os.scandir(self._folder) if self._folder.is_dir() else ():
             name, _, ending = entry.name.partition(".")
             if ending != "json" or not is_id(name):
                 continue

@@ -12,7 +12,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -277,7 +277,7 @@ class Store:
         """All runs, the last one first."""
         found = [
             RunFolder(id=place.name, folder=place, changed_at=place.stat().st_mtime)
-            for place in self._layout.runs.iterdir()
+            for place in self._layout.runs.glob("*")
             if place.is_dir()
         ]
         return sorted(found, key=lambda run: (-run.changed_at, run.id))
@@ -326,7 +326,8 @@ class Store:
         Args:
             drop: remove damaged blobs, so that the next run makes them anew.
         """
-        found = checking.verify(self._manifests, self._blobs, self._refs, job or Job("verify"))
+        with self._looking():
+            found = checking.verify(self._manifests, self._blobs, self._refs, job or Job("verify"))
         for finding in found.findings if drop else ():
             if finding.problem == "blob-corrupt":
                 with self._writing():
@@ -366,6 +367,14 @@ class Store:
                 yield
         except OSError as error:
             raise as_lianlu_error(error, self.root) from error
+
+    @contextmanager
+    def _looking(self) -> Generator[None]:
+        """Keep `gc` away during a long look, where the store can be written at all."""
+        with ExitStack() as stack:
+            with suppress(OSError):
+                stack.enter_context(held(self._layout.in_use, shared=True))
+            yield
 
     def _taken(self, files: Mapping[str, Path], *, move: bool) -> tuple[ArtifactFile, ...]:
         kept: list[ArtifactFile] = []

@@ -61,7 +61,7 @@ def verify(manifests: Manifests, blobs: Blobs, refs: Refs, job: Job) -> Verifica
     size = 0
     for sha256 in job.track(present, "blobs"):
         size += blobs.size(sha256) or 0
-        if sha256_file(blobs.path(sha256)) != sha256:
+        if _hash_now(blobs.path(sha256)) != sha256:
             findings.append(users.hurt("blob-corrupt", blobs.path(sha256), sha256))
     for sha256 in sorted(users.artifacts_of.keys() - set(present)):
         findings.append(users.hurt("blob-missing", blobs.path(sha256), sha256))
@@ -128,10 +128,16 @@ def _broken_edges(artifacts: list[Artifact], manifests: Manifests, refs: Refs) -
 def _drifted(artifacts: list[Artifact], users: _Users, job: Job) -> Iterator[Finding]:
     outside = [(artifact.id, file) for artifact in artifacts for file in artifact.files if file.path]
     for id_, file in job.track(outside, "files outside"):
-        try:
-            drift: Drift | None = None if sha256_file(Path(file.path)) == file.sha256 else "file-changed"
-        except OSError:
-            drift = "file-gone"
-        if drift is not None:
+        now = _hash_now(Path(file.path))
+        if now != file.sha256:
+            drift: Drift = "file-gone" if now is None else "file-changed"
             refs = users.names(id_)
             yield Finding(problem=drift, path=file.path, sha256=file.sha256, artifacts=(id_,), refs=refs)
+
+
+def _hash_now(path: Path) -> str | None:
+    """The hash of what can be read now; None where nothing can, as on a failing disk."""
+    try:
+        return sha256_file(path)
+    except OSError:
+        return None
