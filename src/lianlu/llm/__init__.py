@@ -20,6 +20,7 @@ from lianlu.llm.backend import (
     ToolCallDelta,
 )
 from lianlu.llm.collect import Collector
+from lianlu.llm.face import OpenAIFace
 from lianlu.llm.fake import FakeBackend, Rule
 from lianlu.llm.limiter import limited
 from lianlu.llm.limits import Limits
@@ -41,6 +42,7 @@ __all__ = [
     "Identity",
     "Limits",
     "LogLikelihood",
+    "OpenAIFace",
     "Ranked",
     "Reply",
     "Rule",

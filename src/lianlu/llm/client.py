@@ -281,7 +281,8 @@ class Client(Backend):
         if "text/event-stream" not in response.headers.get("content-type", "text/event-stream"):
             raise self._unreadable(await self._body(response))
         events, got = EventLines(), 0
-        async with aclosing(self._timed(response)) as contents:
+        patience = _Patience(self._endpoint.timeouts.first_token)
+        async with aclosing(self._timed(response, patience, collector)) as contents:
             async for content in contents:
                 got += len(content)
                 for text in events.feed(content):
@@ -289,6 +290,7 @@ class Client(Backend):
                         return
                     for chunk in self._event(text, collector):
                         yield chunk
+                    patience.renew(self._endpoint.timeouts.between_tokens)
                 if events.waiting_bytes > _LARGEST_EVENT_BYTES:
                     raise BackendError("llm.too-large", url=self._url, limit=_LARGEST_EVENT_BYTES >> 20)
         for text in events.end():
@@ -298,25 +300,25 @@ class Client(Backend):
         if not got:
             raise self._broken(collector, Text("nothing arrived", "没有收到任何内容"))
 
-    async def _timed(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
-        """The bytes of a stream. Keep-alives count as life only as long as the first token may take."""
+    async def _timed(
+        self, response: httpx.Response, patience: _Patience, collector: Collector
+    ) -> AsyncGenerator[bytes, None]:
+        """The bytes of a stream, as long as `patience` lasts."""
         import httpx
 
         source = response.aiter_raw() if not response.headers.get("content-encoding") else response.aiter_bytes()
-        seconds = self._endpoint.timeouts.first_token
         while True:
             try:
-                with anyio.fail_after(seconds):
+                with anyio.fail_after(patience.left()):
                     content = await anext(source)
             except StopAsyncIteration:
                 return
             except (TimeoutError, httpx.ReadTimeout):
-                raise BackendError("llm.timeout", url=self._url, seconds=seconds) from None
+                raise BackendError("llm.timeout", url=self._url, seconds=patience.seconds) from None
             except httpx.HTTPError as error:
                 why = Text(f"the connection broke ({_kind(error)})", f"连接中断（{_kind(error)}）")
-                raise BackendError("llm.broken-stream", url=self._url, why=why, characters="?") from error
+                raise self._broken(collector, why) from error
             yield content
-            seconds = self._endpoint.timeouts.between_tokens
 
     def _event(self, text: str, collector: Collector) -> list[wire.WireAnswer]:
         """The chunks in one event: one, or several where a server forgot the blank lines between them."""
@@ -404,7 +406,9 @@ class Client(Backend):
                 headers["Authorization"] = f"Bearer {self._key}"
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
             try:
-                self._http = httpx.AsyncClient(headers=headers, limits=limits, follow_redirects=False)
+                self._http = httpx.AsyncClient(
+                    headers=headers, limits=limits, follow_redirects=False, trust_env=not _is_this_machine(self._url)
+                )
             except (ImportError, ValueError, httpx.InvalidURL) as error:
                 raise UsageError("llm.bad-proxy", why=str(error).splitlines()[0][:_SHOWN_CHARACTERS]) from None
             self._loop = loop
@@ -493,6 +497,20 @@ class Client(Backend):
         return re.sub(r"\s+", " ", re.sub(r"[^\S\n]|[\x00-\x1f\x7f]", " ", text)).strip()[:500]
 
 
+class _Patience:
+    """How long to wait for the next event. Comments that only keep the connection alive do not renew it."""
+
+    def __init__(self, seconds: float) -> None:
+        self.renew(seconds)
+
+    def renew(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._until = time.monotonic() + seconds
+
+    def left(self) -> float:
+        return max(self._until - time.monotonic(), 0.0)
+
+
 def _key_from(endpoint: Endpoint, ref: str, environment: Mapping[str, str]) -> tuple[str, str]:
     """The name of the variable that holds the key, and the key; both empty where none is needed."""
     if not endpoint.key_env:
@@ -504,6 +522,11 @@ def _key_from(endpoint: Endpoint, ref: str, environment: Mapping[str, str]) -> t
                 raise UsageError("llm.bad-key", variable=variable)
             return variable, key
     raise UsageError("llm.key-unset", ref=ref, variable=endpoint.key_env[0], variables=" / ".join(endpoint.key_env))
+
+
+def _is_this_machine(url: str) -> bool:
+    """A proxy is never meant for a server on this machine, whatever NO_PROXY forgot."""
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def _kind(error: Exception) -> str:

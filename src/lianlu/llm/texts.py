@@ -210,4 +210,16 @@ ERRORS: dict[str, ErrorText] = {
             "最接近的录制问题：{nearest!r}；如需此问题请重新录制",
         ),
     ),
+    "llm.bad-body": ErrorText(
+        Text("the body sent to {path} cannot be used: {why}", "发送到 {path} 的请求体有误：{why}"),
+        Text("mend the field that is named; the interface is that of OpenAI", "请修改所指出的字段；接口与 OpenAI 相同"),
+    ),
+    "llm.unknown-path": ErrorText(
+        Text("there is nothing at {path!r}", "{path!r} 不存在"),
+        Text(
+            "known: /chat/completions, /completions, /embeddings, /rerank, /models",
+            "可用：/chat/completions、/completions、/embeddings、/rerank、/models",
+        ),
+        http=404,
+    ),
 }
