@@ -1,0 +1,6 @@
+"""Files become Documents: text, markdown, reStructuredText, HTML, PDF and Word, each block traceable to its place."""
+
+from lianlu.extract.read import Reading, read_files
+from lianlu.extract.reader import ReadConfig, Reader
+
+__all__ = ["ReadConfig", "Reader", "Reading", "read_files"]

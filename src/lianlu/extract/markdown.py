@@ -1,0 +1,222 @@
+"""Markdown: top-level blocks as verbatim slices of the source, so that a citation can be checked against the file.
+
+markdown-it finds where blocks begin and end; nothing is rendered. Raw HTML as READMEs have it is the exception: its words
+are read and its badges and centring left out, since `<div align="center">` is nothing anyone asks about. The body of a
+MyST admonition (```` ```{note} ````) is markdown of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lianlu.extract.html_blocks import blocks_of, parse_html
+from lianlu.extract.lines import Lines
+from lianlu.extract.reader import ReadConfig, document_of
+from lianlu.records import Block, Document, Source, Span
+from lianlu.text.decode import decode
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+__all__ = ["plain_words", "read"]
+
+_FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(?P<yaml>.*?)(?:\r?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|$)", re.DOTALL)
+_LONGEST_FRONT_MATTER = 64_000
+_ALIAS = re.compile(r"(?:^|[\s:\[{,-])[&*][\w-]", re.MULTILINE)
+_IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\](?:\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s+[\"'][^\"']*[\"'])?\)|\[[^\]]*\])")
+_EMPTY_LINK = re.compile(r"\[\s*\](?:\([^)]*\)|\[[^\]]*\])")
+_LINK = re.compile(r"\[(?P<words>[^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
+_TAG = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]*>", re.DOTALL)
+_DIRECTIVE = re.compile(r"^\{(?P<name>[\w:-]+)\}")
+_DIRECTIVES_LEFT_OUT = ("toctree", "contents", "raw", "include", "automodule", "autoclass", "autofunction")
+_DIRECTIVES_OF_CODE = ("code", "code-block", "code-cell", "eval-rst", "literalinclude", "mermaid", "sourcecode")
+_OPTION = re.compile(r":[\w-]+:|---\s*$")
+_COLON_FENCE = re.compile(r"\s{0,3}:{3,}\s*(?:\{[\w-]+\}.*)?$")
+
+
+def read(content: bytes, source: Source, config: ReadConfig) -> Document:  # noqa: ARG001 - the reader Protocol
+    """Read markdown: CommonMark with tables, front matter, GitHub's raw HTML and MyST's directives.
+
+    Raises:
+        DataError: text.binary, extract.no-content
+    """
+    decoded = decode(content)
+    lines = Lines(decoded.text)
+    first, meta = _front_matter(decoded.text)
+    meta["encoding"] = decoded.encoding
+    if decoded.replaced:
+        meta["replaced"] = decoded.replaced
+    blocks = list(_blocks(lines, _line_after(lines, first), len(lines), _parser(), 0))
+    named = meta.get("title")
+    title = str(named) if isinstance(named, (str, int, float)) else _first_heading(blocks)
+    return document_of(source, blocks, title=title, meta=meta)
+
+
+def plain_words(markdown: str) -> str:
+    """A line of markdown without images, links, tags and marks."""
+    text = _LINK.sub(r"\g<words>", _EMPTY_LINK.sub("", _IMAGE.sub("", _TAG.sub("", markdown))))
+    text = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", re.sub(r"[*`]|(?<!\w)_|_(?!\w)", "", text))
+    return " ".join(text.split())
+
+
+def _first_heading(blocks: list[Block]) -> str:
+    """The first heading of level 1, else the one the file begins with."""
+    for at, block in enumerate(blocks[:30]):
+        if block.kind == "heading" and (block.level == 1 or at == 0):
+            return plain_words(_heading_line(block))
+    return ""
+
+
+def _heading_line(block: Block) -> str:
+    line = block.markdown.strip().splitlines()[0].strip()
+    return re.sub(r"\s+#+$", "", line.lstrip("#")).strip()
+
+
+def _parser() -> Any:
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark").enable("table")
+    parser.core.ruler.enableOnly(["normalize", "block"])  # inline content is not looked at: twice as fast
+    return parser
+
+
+def _blocks(lines: Lines, first: int, end: int, parser: Any, depth: int) -> Iterator[Block]:
+    """Blocks of the lines `first` up to `end`, which are markdown on their own."""
+    if first >= end:
+        return
+    text = lines.text[lines.starts[first] : lines.ends[end - 1]]
+    tokens: list[Token] = parser.parse(text)
+    for token in tokens:
+        if token.level == 0 and token.map is not None and token.nesting >= 0:
+            begin, stop = first + token.map[0], first + token.map[1]
+            yield from _block(lines, token, begin, min(stop, end), parser, depth)
+
+
+def _block(lines: Lines, token: Token, first: int, end: int, parser: Any, depth: int) -> Iterator[Block]:
+    match token.type:
+        case "heading_open":
+            block = lines.block("heading", first, end, int(token.tag[1]))
+            if plain_words(_heading_line(block)):
+                yield block
+        case "paragraph_open":
+            yield from _paragraph(lines, first, end)
+        case "fence":
+            yield from _fence(lines, token, first, end, parser, depth)
+        case "code_block":
+            yield lines.block("code", first, end)
+        case "bullet_list_open" | "ordered_list_open":
+            yield lines.block("list", first, end)
+        case "table_open":
+            yield lines.block("table", first, end)
+        case "blockquote_open":
+            yield lines.block("para", first, end)
+        case "html_block":
+            yield from _html(lines, first, end)
+        case _:
+            return
+
+
+def _paragraph(lines: Lines, first: int, end: int) -> Iterator[Block]:
+    while first < end and _COLON_FENCE.fullmatch(lines[first]):
+        first += 1
+    while end > first and _COLON_FENCE.fullmatch(lines[end - 1]):
+        end -= 1
+    if first == end:
+        return
+    block = lines.block("para", first, end)
+    text = block.markdown
+    if text.startswith("$$") and text.endswith("$$") and len(text) > 4:
+        yield msgspec.structs.replace(block, kind="formula")
+    elif ("![" not in text and "<" not in text) or _has_words(plain_words(text)):
+        yield block
+    elif any(_describes(image) for image in _IMAGE.finditer(text)):
+        yield msgspec.structs.replace(block, kind="figure")
+
+
+def _describes(image: re.Match[str]) -> bool:
+    """An image with a description worth keeping; one inside a link is a badge."""
+    inside_link = image.string[: image.start()].endswith("[")
+    return not inside_link and _has_words(image["alt"]) and "badge" not in image.group()
+
+
+def _fence(lines: Lines, token: Token, first: int, end: int, parser: Any, depth: int) -> Iterator[Block]:
+    directive = _DIRECTIVE.match(token.info.strip())
+    if directive is None or directive["name"] in _DIRECTIVES_OF_CODE:
+        if token.content.strip():
+            yield lines.block("code", first, end)
+        return
+    if directive["name"] in _DIRECTIVES_LEFT_OUT or depth > 5:
+        return
+    last = end - 1 if end - first > 1 and set(lines[end - 1].strip()) <= {"`", "~"} else end
+    body = first + 1
+    while body < last and _OPTION.match(lines[body].strip()):
+        body += 1
+    if directive["name"] == "math":
+        yield lines.block("formula", first, end)
+    elif body < last and any(lines[line].strip() for line in range(body, last)):
+        yield from _blocks(lines, body, last, parser, depth + 1)
+
+
+def _html(lines: Lines, first: int, end: int) -> Iterator[Block]:
+    """The words of raw HTML; a badge or an image without description gives nothing."""
+    span = lines.span(first, end)
+    raw = span.cut(lines.text)
+    if not _has_words(_TAG.sub("", raw)) and " alt=" not in raw:
+        return
+    root = parse_html(raw)
+    if root is None:
+        return
+    for block in blocks_of(root, Lines(raw)):
+        if block.kind != "figure" or not _is_badge(block.markdown):
+            yield msgspec.structs.replace(block, span=_shifted(block.span, span, lines))
+
+
+def _shifted(inner: Span | None, outer: Span, lines: Lines) -> Span:
+    if inner is None:
+        return outer
+    return lines.span_of(outer.start + inner.start, outer.start + inner.end)
+
+
+def _is_badge(markdown: str) -> bool:
+    return "badge" in markdown or "shields.io" in markdown
+
+
+def _has_words(text: str) -> bool:
+    return any(character.isalnum() for character in text)
+
+
+def _front_matter(text: str) -> tuple[int, dict[str, Any]]:
+    """Where the text after the front matter begins, and what the front matter says."""
+    found = _FRONT_MATTER.match(text) if text.startswith("---") else None
+    if found is None or len(found["yaml"]) > _LONGEST_FRONT_MATTER:
+        return 0, {}
+    if _ALIAS.search(found["yaml"]):  # aliases of aliases grow without limit
+        return found.end(), {}
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        loaded = YAML(typ="safe", pure=True).load(found["yaml"])
+    except (YAMLError, ValueError):
+        return 0, {}
+    if not isinstance(loaded, dict):
+        return 0, {}
+    return found.end(), {str(key): _plain(value) for key, value in loaded.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)
+
+
+def _line_after(lines: Lines, offset: int) -> int:
+    return 0 if offset == 0 else next((line for line, start in enumerate(lines.starts) if start >= offset), len(lines))

@@ -1,0 +1,136 @@
+"""Which reader a file needs, by its content first and its ending second. Parses nothing: it looks at the first bytes.
+
+An ending says what someone called a file; the first bytes say what it is. So a PDF named `.md` is read as a PDF, and a zip
+archive named `.docx` without a Word document inside is refused.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import zipfile
+from io import BytesIO
+from pathlib import PurePosixPath
+
+from lianlu.core.errors import DataError
+from lianlu.core.i18n import Text
+from lianlu.core.registry import names
+
+__all__ = ["MEDIA_TYPES", "reader_name"]
+
+MEDIA_TYPES = {
+    "markdown": "text/markdown",
+    "text": "text/plain",
+    "rst": "text/x-rst",
+    "html": "text/html",
+    "pdf": "application/pdf",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+}
+_ENDINGS = {
+    "md": "markdown",
+    "markdown": "markdown",
+    "mdx": "markdown",
+    "qmd": "markdown",
+    "rst": "rst",
+    "rest": "rst",
+    "html": "html",
+    "htm": "html",
+    "xhtml": "html",
+    "txt": "text",
+    "text": "text",
+    "log": "text",
+    "org": "text",
+    "adoc": "text",
+    "asciidoc": "text",
+    "": "text",
+}
+_HTML_START = re.compile(rb"(?:\s|<\?xml[^>]*>|<!--.*?-->)*(?:<!doctype\s+html|<html[\s>])", re.IGNORECASE | re.DOTALL)
+_IMAGE = Text("an image, which needs text recognition (planned)", "图像，需要文字识别（计划中）")
+_SIGNS: tuple[tuple[bytes, Text], ...] = (
+    (b"\x89PNG", _IMAGE),
+    (b"\xff\xd8\xff", _IMAGE),
+    (b"GIF8", _IMAGE),
+    (b"II*\x00", _IMAGE),
+    (b"MM\x00*", _IMAGE),
+    (b"BM", _IMAGE),
+    (b"RIFF", Text("a media file", "音视频或图像文件")),
+    (b"\x1f\x8b", Text("a gzip archive", "gzip 压缩包")),
+    (b"BZh", Text("a bzip2 archive", "bzip2 压缩包")),
+    (b"\xfd7zXZ", Text("an xz archive", "xz 压缩包")),
+    (b"7z\xbc\xaf", Text("a 7z archive", "7z 压缩包")),
+    (b"Rar!", Text("a rar archive", "rar 压缩包")),
+    (b"{\\rtf", Text("a rich text file", "RTF 文件")),
+    (b"\x7fELF", Text("a program", "可执行程序")),
+    (b"MZ\x90", Text("a program", "可执行程序")),
+    (b"SQLite format 3", Text("a database", "数据库")),
+)
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_HEAD_BYTES = 4096
+
+
+def reader_name(content: bytes, name: str) -> str:
+    """The registry name of the reader for a file.
+
+    Args:
+        content: the whole file.
+        name: its name or path; only the ending counts.
+
+    Raises:
+        DataError: extract.unknown-format, extract.encrypted, extract.broken
+    """
+    head = content[:_HEAD_BYTES]
+    ending = PurePosixPath(name).suffix.lower().removeprefix(".")
+    if b"%PDF-" in head[:1024]:
+        return "pdf"
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _zip_reader(content, ending)
+    if head.startswith(_OLE):
+        raise _ole(content)
+    plugin = ending if ending and ending not in _ENDINGS and ending in names("reader") else ""
+    if plugin and plugin not in MEDIA_TYPES:
+        return plugin
+    if ending in ("pdf", "docx"):
+        raise DataError("extract.broken", what=ending, why="the file does not begin as such a file does")
+    for sign, what in _SIGNS:
+        if head.startswith(sign) and not (sign == b"BM" and ending in _ENDINGS):
+            raise _unknown(ending, what)
+    if _HTML_START.match(_narrow(head)):
+        return "html"
+    if ending in _ENDINGS:
+        return _ENDINGS[ending]
+    raise _unknown(ending, Text("a format lianlu does not read", "lianlu 尚不支持的格式"))
+
+
+def _narrow(head: bytes) -> bytes:
+    """The head as single bytes, also where the file is UTF-16 or begins with a mark."""
+    head = head.removeprefix(codecs.BOM_UTF8)
+    return head.replace(b"\x00", b"").lstrip(b"\xff\xfe") if b"\x00" in head else head
+
+
+def _zip_reader(content: bytes, ending: str) -> str:
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            parts = set(archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        if ending == "docx":
+            raise DataError("extract.broken", what="docx", why=str(error)) from error
+        raise _unknown(ending, Text("a broken zip archive", "损坏的 zip 压缩包")) from error
+    if "word/document.xml" in parts or ("[Content_Types].xml" in parts and "word/document2.xml" in parts):
+        return "docx"
+    if ending and ending not in MEDIA_TYPES and ending not in _ENDINGS and ending in names("reader"):
+        return ending
+    if any(part.startswith("ppt/") for part in parts):
+        raise _unknown(ending, Text("a presentation (planned)", "演示文稿（计划中）"))
+    if any(part.startswith("xl/") for part in parts):
+        raise _unknown(ending, Text("a spreadsheet (planned)", "电子表格（计划中）"))
+    raise _unknown(ending, Text("a zip archive", "zip 压缩包"))
+
+
+def _ole(content: bytes) -> DataError:
+    if "EncryptedPackage".encode("utf-16-le") in content:
+        return DataError("extract.encrypted", what="docx")
+    return _unknown("doc", Text("an Office 97–2003 file", "Office 97–2003 文件"))
+
+
+def _unknown(ending: str, what: Text) -> DataError:
+    return DataError("extract.unknown-format", ending=f".{ending}" if ending else "-", what=what)
