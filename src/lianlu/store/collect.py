@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -29,7 +29,7 @@ _MENTION = re.compile(rb"(?<![0-9a-f])[0-9a-f]{%d}(?![0-9a-f])" % ID_LENGTH)
 
 
 class Garbage(msgspec.Struct, frozen=True, kw_only=True):
-    """What can go: `size` is the bytes of the blobs."""
+    """What can go, in the order in which it goes; `size` is the bytes of the blobs."""
 
     artifacts: tuple[str, ...]
     steps: tuple[str, ...]
@@ -58,14 +58,9 @@ def find_garbage(layout: Layout, *, keep_days: float, now: float) -> Garbage:
     going = [each for each in unused if each in owned or _age(blobs.path(each), now) > GRACE_SECONDS]
     steps = [record.key for record, _ in Steps(layout.steps).all() if not kept.keys() >= set(record.outputs.values())]
     scratch = [place.name for place in layout.work.glob("*") if _changed_at(place) < since]
-    leftovers = [
-        place
-        for folder in (layout.artifacts, layout.steps, layout.refs)
-        for place in folder.rglob(".tmp-*")
-        if _age(place, now) > GRACE_SECONDS
-    ]
+    leftovers = [place for place in _passing(layout) if _age(place, now) > GRACE_SECONDS]
     return Garbage(
-        artifacts=tuple(sorted(known.keys() - kept.keys())),
+        artifacts=tuple(_children_first({id_: known[id_] for id_ in sorted(known.keys() - kept.keys())})),
         steps=tuple(steps),
         blobs=tuple(going),
         scratch=tuple(sorted(scratch)),
@@ -75,7 +70,7 @@ def find_garbage(layout: Layout, *, keep_days: float, now: float) -> Garbage:
 
 
 def remove_garbage(layout: Layout, garbage: Garbage) -> None:
-    """Remove steps first and blobs last: killed at any moment, no name is left that lacks what it stands for."""
+    """Remove steps first, then children before parents, blobs last: killed at any moment, all that is left is whole."""
     manifests, blobs, steps = Manifests(layout.artifacts), Blobs(layout.blobs), Steps(layout.steps)
     for key in garbage.steps:
         steps.remove(key)
@@ -129,6 +124,29 @@ def _reached(known: Mapping[str, Artifact], roots: Iterable[str]) -> dict[str, A
             kept[artifact.id] = artifact
             waiting.extend(parent for parent in artifact.parents if parent in known)
     return kept
+
+
+def _passing(layout: Layout) -> Iterator[Path]:
+    """Drafts of killed writers, and lock files: whoever takes a named lock holds the store, so none is taken now."""
+    for folder in (layout.artifacts, layout.steps, layout.refs):
+        yield from folder.rglob(".tmp-*")
+    yield from (place for place in layout.locks.rglob("*.lock") if not place.name.startswith("."))
+
+
+def _children_first(going: Mapping[str, Artifact]) -> list[str]:
+    children_left = dict.fromkeys(going, 0)
+    for artifact in going.values():
+        for parent in artifact.parents:
+            if parent in children_left:
+                children_left[parent] += 1
+    order = [id_ for id_, count in children_left.items() if count == 0]
+    for id_ in order:  # grows while it is walked
+        for parent in going[id_].parents:
+            if parent in children_left:
+                children_left[parent] -= 1
+                if children_left[parent] == 0:
+                    order.append(parent)
+    return order
 
 
 def _blobs_of(artifacts: Iterable[Artifact]) -> set[str]:

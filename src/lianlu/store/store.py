@@ -43,7 +43,7 @@ from lianlu.store.workspace import workspace
 
 __all__ = ["KEEP_DAYS", "RunFolder", "Store", "check_kind"]
 
-KEEP_DAYS = 14.0
+KEEP_DAYS = 14
 _LEAST_PREFIX = 6
 _PREFIX = re.compile(rf"[0-9a-f]{{{_LEAST_PREFIX},}}")
 _RUN, _LOCK = Text("run", "运行编号"), Text("lock", "锁名")
@@ -149,8 +149,11 @@ class Store:
         return [listed.artifact for listed in self._catalogue.artifacts(kind)]
 
     def made_at(self, artifact: Artifact) -> datetime:
-        """When its manifest was written."""
-        return datetime.fromtimestamp(self._manifests.path(artifact.id).stat().st_mtime, UTC)
+        """When its manifest was written. Raises UsageError store.unknown-artifact when it is gone meanwhile."""
+        try:
+            return datetime.fromtimestamp(self._manifests.path(artifact.id).stat().st_mtime, UTC)
+        except FileNotFoundError:
+            raise self._unknown(artifact.id) from None
 
     def files(self, artifact: Artifact) -> Files:
         """Where the files of an artifact lie now.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import msgspec
 
 from lianlu.core.console import print_table, say
@@ -146,7 +147,7 @@ def _show_why(lineage: Lineage, briefs: Sequence[dict[str, Any]]) -> None:
         "remote": pick("remote", "远程"),
     }
     columns = [pick("source", "源文件"), pick("now", "现状"), pick("recorded sha256", "登记的 sha256")]
-    rows = [[source.path, words[source.state], source.recorded] for source in lineage.sources]
+    rows = [[source.path, words[source.state], source.recorded[:12]] for source in lineage.sources]
     print_table(columns, rows, title=pick(f"{len(rows)} source files", f"{len(rows)} 个源文件"))
     for id_ in lineage.missing:
         say(pick(f"! parent {id_} is no longer in the store", f"! 来源产物 {id_} 已不在存储库中"))
@@ -197,12 +198,12 @@ def _show_diff(found: Difference) -> None:
 @verb("gc", Text("free what nothing refers to", "清理无人引用的内容"))
 @option(
     "--keep-days",
-    type=float,
+    type=click.IntRange(0, 36_500),
     default=KEEP_DAYS,
     show_default=True,
     help=Text("keep what runs of these last days made", "保留最近若干天的运行结果"),
 )
-def gc_verb(call: Call, keep_days: float) -> Outcome:
+def gc_verb(call: Call, keep_days: int) -> Outcome:
     """Waits until running work on this store is done."""
     opened = _open(call, create=not call.dry_run)
     job = call.job("store gc")
@@ -210,7 +211,7 @@ def gc_verb(call: Call, keep_days: float) -> Outcome:
     def waiting() -> None:
         job.note(Text("waiting for running work on this store", "正在等待此存储库上的任务结束"), "warning")
 
-    found = opened.gc(keep_days=max(keep_days, 0.0), dry_run=call.dry_run, on_wait=waiting)
+    found = opened.gc(keep_days=keep_days, dry_run=call.dry_run, on_wait=waiting)
     data = {**msgspec.to_builtins(found), "dry_run": call.dry_run}
     return Outcome(data, lambda: _show_garbage(found, dry_run=call.dry_run))
 
@@ -265,9 +266,12 @@ def _show_findings(findings: Sequence[Finding], title: str) -> None:
         "file-changed": pick("file changed", "文件已改动"),
         "file-gone": pick("file gone", "文件已不在"),
     }
-    columns = [pick("problem", "问题"), pick("path", "路径"), pick("artifacts", "产物"), pick("refs", "引用")]
-    rows = [[words[each.problem], each.path, " ".join(each.artifacts), " ".join(each.refs)] for each in findings]
-    print_table(columns, rows, title=title)
+    say(f"{title}:")
+    for each in findings:
+        say(f"  {words[each.problem]}: {each.path}")
+        used_by = pick("used by", "使用者：")
+        if each.artifacts:
+            say(f"    {used_by} {' '.join([*each.artifacts, *('@' + name for name in each.refs)])}")
 
 
 @verb("export", Text("an artifact as a plain folder", "把产物导出为普通文件夹"))

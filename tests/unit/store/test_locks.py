@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -82,7 +82,7 @@ def test_free_lock_does_not_call_on_wait(store):
 def test_workspace_of_a_living_process_is_left_alone_and_swept_when_it_is_dead(store, holder):
     child, place = holder
     open_store(store.root)
-    assert os.path.exists(f"{place}/half")
+    assert Path(place, "half").exists()
     child.kill()
     child.wait()
     open_store(store.root)
@@ -90,10 +90,14 @@ def test_workspace_of_a_living_process_is_left_alone_and_swept_when_it_is_dead(s
 
 
 def test_workspace_is_removed_after_use_and_lets_errors_pass(store):
-    with pytest.raises(FileNotFoundError), store.workspace() as place:
-        (place / "read-only").write_text("x")
-        (place / "read-only").chmod(0o444)
-        (place / "none").read_text()
+    def work() -> None:
+        with store.workspace() as place:
+            (place / "read-only").write_text("x")
+            (place / "read-only").chmod(0o444)
+            (place / "none").read_text()
+
+    with pytest.raises(FileNotFoundError):
+        work()
     assert list((store.root / "tmp").iterdir()) == []
 
 
