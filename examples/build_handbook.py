@@ -172,19 +172,26 @@ def as_markdown(entry: Entry, markdown: str) -> bytes:
 
 
 def as_text(entry: Entry, markdown: str) -> bytes:
+    """A text manual: its headings are numbered, as text has no other way to show them."""
     blocks: list[str] = []
+    chapter, section = int(entry.file[:2]), 0
     for group in _grouped(read_page(markdown)):
-        kind = group[0].kind
-        if kind == "row":
+        first = group[0]
+        if first.kind == "row":
             blocks.append("\n".join(" | ".join(_plain(cell) for cell in line.cells) for line in group))
-        elif kind == "bullet":
+        elif first.kind == "bullet":
             blocks.append("\n".join(f"- {line.text}" for line in group))
-        elif kind == "number":
+        elif first.kind == "number":
             blocks.append("\n".join(f"{line.level}. {line.text}" for line in group))
-        elif kind == "code":
-            blocks.append("\n".join(f"    {row}" for row in group[0].text.splitlines()))
+        elif first.kind == "code":
+            blocks.append("\n".join(f"    {row}" for row in first.text.splitlines()))
+        elif first.kind == "heading" and first.level == 1:
+            blocks.append(f"第{chapter}章 {first.text}" if entry.lang == "zh-CN" else f"{chapter}. {first.text}")
+        elif first.kind == "heading":
+            section += 1
+            blocks.append(f"{chapter}.{section} {first.text}")
         else:
-            blocks.append(group[0].text)
+            blocks.append(first.text)
     return ("\n\n".join(blocks) + "\n").encode(entry.encoding)
 
 
