@@ -28,6 +28,7 @@ _BULLET = re.compile(r"(?P<mark>[•●▪◦‣∙·○■□◆➢✓]|[-–�
 _NUMBERED = re.compile(
     r"(?:\d{1,2}(?:\.\d{1,2})*\.?|[IVX]{1,5}\.|[A-Z]\.|第[一二三四五六七八九十\d]+[章节])\s+\S|第[一二三四五六七八九十\d]+[章节]"
 )
+_SECTION = re.compile(r"(?P<number>\d{1,2}(?:\.\d{1,2}){0,3}\.?)\s+(?:[A-Z]\w{2,}|[\u4e00-\u9fff])[^.!?。！？]*")
 _SENTENCE_END = (".", "!", "?", "。", "！", "？", "；", ":", "：", "”", '."', ".)")
 _PAGE_NUMBER = re.compile(
     r"(?:page|p\.|第)?\s*[-–—]?\s*(?:\d{1,4}|[ivxl]{1,6})\s*[-–—]?\s*(?:页|(?:of|/)\s*\d{1,4})?", re.IGNORECASE
@@ -162,10 +163,17 @@ class _Style:
             if line.size >= size * 0.98:
                 return min(at + 1, _MOST_HEADING_LEVELS)
         if not (self.bold_says_heading and line.is_bold and line.size >= self.body * 0.93):
-            return None
+            # publishers' fonts often hide their weight; what is left then is the number and the shape of a title
+            return self._numbered_level(text)
         if text.endswith((".", "。", ",", "，", ";", "；")) and not _NUMBERED.match(text):
             return None
         return min(len(self._levels) + 1, _MOST_HEADING_LEVELS)
+
+    def _numbered_level(self, text: str) -> int | None:
+        found = _SECTION.fullmatch(text)
+        if found is None or len(text) > 70 or text.endswith((".", ",", ";", ":", "。", "，", "；", "：")):
+            return None
+        return min(len(self._levels) + 1 + found["number"].strip(".").count("."), _MOST_HEADING_LEVELS)
 
 
 class _Page:
@@ -207,6 +215,8 @@ class _Page:
         pitch = 1.75 * max(line.size, above.size)
         if not 0 < gap <= pitch or abs(line.size - above.size) > 0.12 * above.size:
             return self._kind == "para" == kind and self._runs_on(above, line)
+        if kind == "list" and self._kind == "para" and not self._begins(above, line, gap) and _is_full(above):
+            return not above.text.endswith(_SENTENCE_END)  # a number or a dash in the middle of a sentence
         if kind != self._kind:
             return self._kind == "list" and kind == "para" and line.left > self._run[0].left + 2
         if kind == "heading":
@@ -251,6 +261,11 @@ class _Page:
             bottom=round(max(line.bottom for line in run), 1),
         )
         yield Block(kind=self._kind, markdown=text, level=self._level, page=self._page.number, box=box)
+
+
+def _is_full(line: Line) -> bool:
+    left, right = line.column
+    return right - line.right < 0.1 * (right - left)
 
 
 def _begins_small(text: str) -> bool:

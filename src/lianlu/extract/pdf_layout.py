@@ -18,12 +18,13 @@ from lianlu.records import Box
 __all__ = ["Grid", "Line", "layout"]
 
 _SAME_LINE = 0.45  # of the font size, between baselines: superscripts stay on their line
-_GAP_OF_A_COLUMN = (
-    1.5  # of the font size, between two pieces of one line; a table's or a page's columns are apart by more
-)
+# of the font size, between two pieces of one line: the narrowest gutters are about one size wide, stretched words less
+_GAP_OF_A_COLUMN = 0.9
 _GAP_OF_A_WORD = 0.16
 _SNAP = 3.0
 _FEWEST_LINES_OF_A_COLUMN = 4
+_DEEPEST_COLUMNS = 3
+_PROSE_CHARACTERS = 24  # median of the lines on each side of a gutter between columns of prose
 _LONGEST_CELL = 28  # mean characters of the cells of a table without rules
 
 
@@ -64,12 +65,8 @@ class Grid:
 
 def layout(page: PageText) -> list[Line | Grid]:
     """Lines and tables of a page in reading order."""
-    rows = _rows(page.fragments)
-    tables, rows = _ruled_tables(page.rules, rows)
-    aligned, rows = _aligned_tables(rows)
-    tables += aligned
-    lines = [line for row in rows for line in row]
-    return _in_order([*lines, *tables], page.width)
+    tables, rows = _ruled_tables(page.rules, _rows(page.fragments))
+    return _in_order([*(line for row in rows for line in row), *tables])
 
 
 def _r(value: float) -> float:
@@ -159,10 +156,18 @@ def _ruled_tables(rules: Sequence[Rule], rows: list[list[Line]]) -> tuple[list[G
                 else:
                     cells[at[0]][at[1]] = f"{cells[at[0]][at[1]]} {line.text}".strip()
             kept.append(rest)
-        if sum(bool(cell) for row in cells for cell in row) >= 4:
+        cells = _without_empty(cells)
+        if len(cells) > 1 and len(cells[0]) > 1 and sum(bool(cell) for row in cells for cell in row) >= 4:
             rows = [row for row in kept if row]
-            grids.append(Grid([row for row in cells if any(row)], xs[0], ys[0], xs[-1], ys[-1]))
-    return [grid for grid in grids if len(grid.rows) > 1], rows
+            grids.append(Grid(cells, xs[0], ys[0], xs[-1], ys[-1]))
+    return grids, rows
+
+
+def _without_empty(cells: list[list[str]]) -> list[list[str]]:
+    """Rows and columns with something in them: a frame around one column of text is no table."""
+    filled = [row for row in cells if any(row)]
+    columns = [index for index in range(len(cells[0])) if any(row[index] for row in filled)]
+    return [[row[index] for index in columns] for row in filled]
 
 
 def _touching(rules: Sequence[Rule]) -> list[list[Rule]]:
@@ -203,12 +208,12 @@ def _cell_at(line: Line, xs: Sequence[float], ys: Sequence[float]) -> tuple[int,
     return row, column
 
 
-def _aligned_tables(rows: list[list[Line]]) -> tuple[list[Grid], list[list[Line]]]:
-    """Runs of at least three rows whose short cells stand below each other."""
-    grids: list[Grid] = []
-    kept: list[list[Line]] = []
+def _with_aligned_tables(items: Sequence[Line | Grid]) -> list[Line | Grid]:
+    """Runs of at least three rows whose short cells stand below each other become tables."""
+    grids = [item for item in items if isinstance(item, Grid)]
+    kept: list[Line] = []
     run: list[list[Line]] = []
-    for row in [*rows, []]:
+    for row in [*_by_baseline([item for item in items if isinstance(item, Line)]), []]:
         if len(row) >= 2 and (not run or _continues(run, row)):
             run.append(row)
             continue
@@ -216,11 +221,21 @@ def _aligned_tables(rows: list[list[Line]]) -> tuple[list[Grid], list[list[Line]
         if grid is not None:
             grids.append(grid)
         else:
-            kept += run
+            kept += [line for each in run for line in each]
         run = [row] if len(row) >= 2 else []
-        if not run and row:
-            kept.append(row)
-    return grids, kept
+        if not run:
+            kept += row
+    return [*kept, *grids]
+
+
+def _by_baseline(lines: Sequence[Line]) -> list[list[Line]]:
+    rows: list[list[Line]] = []
+    for line in sorted(lines, key=lambda each: (each.baseline, each.left)):
+        if rows and line.baseline - rows[-1][0].baseline <= _SAME_LINE * max(line.size, rows[-1][0].size):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [sorted(row, key=lambda each: each.left) for row in rows]
 
 
 def _continues(run: Sequence[Sequence[Line]], row: Sequence[Line]) -> bool:
@@ -282,9 +297,12 @@ def _overlap(one: tuple[float, float], other: tuple[float, float]) -> float:
 # --- reading order ------------------------------------------------------------------------------------------------------
 
 
-def _in_order(items: Sequence[Line | Grid], width: float, depth: int = 0) -> list[Line | Grid]:
+def _in_order(items: Sequence[Line | Grid], depth: int = 0) -> list[Line | Grid]:
     """Read bands from top to bottom and, inside a band, columns from left to right."""
-    gutter = _gutter(items) if depth < 3 else None
+    gutter = _gutter(items, of_prose=True) if depth < _DEEPEST_COLUMNS else None
+    if gutter is None:
+        items = _with_aligned_tables(items)
+        gutter = _gutter(items, of_prose=False) if depth < _DEEPEST_COLUMNS else None
     if gutter is None:
         _mark_column(items)
         return sorted(items, key=lambda item: (_y(item), item.left))
@@ -296,7 +314,7 @@ def _in_order(items: Sequence[Line | Grid], width: float, depth: int = 0) -> lis
             continue
         left = [each for each in band if each.right <= gutter + 1]
         right = [each for each in band if each.right > gutter + 1]
-        ordered += _in_order(left, width, depth + 1) + _in_order(right, width, depth + 1)
+        ordered += _in_order(left, depth + 1) + _in_order(right, depth + 1)
         band = []
         if item is not None:
             _mark_column([item])
@@ -320,7 +338,7 @@ def _mark_column(items: Sequence[Line | Grid]) -> None:
             line.column = column
 
 
-def _gutter(items: Sequence[Line | Grid]) -> float | None:
+def _gutter(items: Sequence[Line | Grid], *, of_prose: bool) -> float | None:
     """The x that the fewest lines cross, if enough lines end before it and enough begin behind it, side by side."""
     lines = [item for item in items if isinstance(item, Line)]
     if len(lines) < 2 * _FEWEST_LINES_OF_A_COLUMN:
@@ -330,6 +348,8 @@ def _gutter(items: Sequence[Line | Grid]) -> float | None:
         before = [line for line in lines if line.right <= x + 1]
         behind = [line for line in lines if line.left >= x - 1]
         if min(len(before), len(behind)) < _FEWEST_LINES_OF_A_COLUMN:
+            continue
+        if of_prose and not (_is_prose(before) and _is_prose(behind)):
             continue
         crossing = sum(1 for item in items if _crosses(item, x))
         side_by_side = _shared_height(before, behind)
@@ -341,6 +361,10 @@ def _gutter(items: Sequence[Line | Grid]) -> float | None:
         ):
             best = (score, x)
     return best[1] if best else None
+
+
+def _is_prose(lines: Sequence[Line]) -> bool:
+    return median(len(line.text) for line in lines) >= _PROSE_CHARACTERS
 
 
 def _shared_height(before: Sequence[Line], behind: Sequence[Line]) -> float:

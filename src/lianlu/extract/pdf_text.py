@@ -15,7 +15,7 @@ from typing import Any
 
 __all__ = ["Fragment", "PageText", "Rule", "page_text"]
 
-_BOLD_NAME = re.compile(r"bold|black|heavy|semibold|demi|[-,]bd|hei", re.IGNORECASE)
+_BOLD_NAME = re.compile(r"bold|black|heavy|demi|medi\b|[-,]bd|(?:cm|sf|ec)bx|simhei|msyhbd", re.IGNORECASE)
 _MONO_NAME = re.compile(r"mono|courier|consol|typewriter|cmtt|menlo|inconsolata", re.IGNORECASE)
 _LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 _TRANSLATED = str.maketrans(
