@@ -222,4 +222,26 @@ ERRORS: dict[str, ErrorText] = {
         ),
         http=404,
     ),
+    "llm.bad-session-name": ErrorText(
+        Text("{name!r} cannot name a session", "{name!r} 不能作为会话名"),
+        Text("use letters, digits, '.', '-' and '_'", "可用字母、数字、汉字、'.'、'-' 与 '_'"),
+    ),
+    "llm.unknown-session": ErrorText(
+        Text("there is no saved session {name!r}", "没有名为 {name!r} 的已保存会话"),
+        Text("{suggestion}", "{suggestion}"),
+    ),
+    "llm.damaged-session": ErrorText(
+        Text("the saved session {path!r} cannot be read: {why}", "无法读取已保存的会话 {path!r}：{why}"),
+        Text(
+            "mend or remove the file: it holds one conversation as one line of JSON",
+            "请修复或删除该文件：其内容为一行 JSON 会话",
+        ),
+    ),
+    "llm.no-message": ErrorText(
+        Text("there is nothing to ask", "没有要提问的内容"),
+        Text(
+            "give a message (`lianlu chat REF your question`), pipe one in, or run it in a terminal to talk",
+            "请写上问题（`lianlu chat REF 你的问题`）、从管道输入，或在终端中运行以对话",
+        ),
+    ),
 }
