@@ -20,9 +20,9 @@ __all__ = ["COSTAR", "CoStar"]
 _SEPARATOR = re.compile(r"\s*(?:#{4,}|-{4,}|={4,})\s*")
 _HASHED = re.compile(r"\s*#{1,6}\s*(?P<words>[^#\s](?:[^#]*[^#\s])?)\s*(?P<closing>#*)\s*")
 _LABELLED = re.compile(
-    r"\s*(?:[-*]\s+)?(?:\*\*(?P<strong>[^*:：]{1,40})(?:\*\*\s*[:：]?|[:：]\s*\*\*)|(?P<plain>[^\W\d][\w \-()（）]{0,40}?)[:：])\s*(?P<value>.*)"
+    r"\s*(?:[-*]\s+)?(?:\*\*(?P<strong>[^*:：]{1,40})(?:\*\*\s*[:：]?|[:：]\s*\*\*)|(?P<plain>[(（]?[^\W\d][\w \-()（）]{0,40}?)[:：])\s*(?P<value>.*)"
 )
-_LETTER = re.compile(r"^\(?[COSTAR]\)?\s*[-–—:.、]\s*", re.IGNORECASE)
+_LETTER = re.compile(r"^(?:[(（][COSTAR][)）]|[COSTAR]\s*[-–—:.、])\s*", re.IGNORECASE)
 _BODIES = ("Context", "Objective", "Style", "Tone", "Audience", "Response")
 _RULE = "#" * 9
 
@@ -46,7 +46,8 @@ class CoStar:
         return Prompt(framework=self.name, modules=modules, preamble=preamble)
 
     def write(self, prompt: Prompt) -> str:
-        pieces = [prompt.preamble.strip()] if prompt.preamble.strip() else []
+        before = _without_separators(prompt.preamble).strip()
+        pieces = [before] if before else []
         for module in prompt.modules:
             body = "\n\n".join(piece for piece in (module.value, write_elements(module.elements)) if piece)
             pieces.append(f"# {module.title} #\n{body}".rstrip())
@@ -81,9 +82,7 @@ class CoStar:
 
     def _module(self, section: Section) -> Module:
         kind = self._names.find(section.title.words)
-        body = "".join(
-            line for line in section.body.splitlines(keepends=True) if not _SEPARATOR.fullmatch(line.rstrip())
-        )
+        body = _without_separators(section.body)
         return Module(
             name=kind.name if kind else section.title.words,
             title=section.title.words,
@@ -92,6 +91,10 @@ class CoStar:
             elements=read_elements(body),
             source=section.source,
         )
+
+
+def _without_separators(text: str) -> str:
+    return "".join(line for line in text.splitlines(keepends=True) if not _SEPARATOR.fullmatch(line.rstrip()))
 
 
 COSTAR = CoStar()

@@ -97,7 +97,7 @@ def _frozen(draft: _Draft) -> Iterable[Element]:
     children = tuple(element for child in draft.children for element in _frozen(child))
     if not draft.marker and len(draft.lines) > 1 and all(_assigned(line) for line in draft.lines):
         return [element_of(line.strip()) for line in draft.lines]
-    return [element_of("\n".join(draft.lines).strip("\n"), draft.marker, children)]
+    return [element_of("\n".join(draft.lines).strip(), draft.marker, children)]
 
 
 def element_of(text: str, marker: str = "", elements: tuple[Element, ...] = ()) -> Element:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 __all__ = ["Section", "Title", "split"]
 
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 
 
 @dataclass(frozen=True)

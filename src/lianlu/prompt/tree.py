@@ -88,7 +88,7 @@ def _put(target: dict[str, Any], key: str, value: Any) -> None:
 
 
 def from_tree(tree: Mapping[str, Any], framework: str, names: Names) -> Prompt:
-    """A prompt of maps and lists. Keys that name a module are modules; other keys are assignments of the module above."""
+    """A prompt of maps and lists. Known keys inside Role are modules, others assignments."""
     modules = tuple(_modules(tree, 1, names))
     role = next((module.value for module in modules if module.name == "Role"), "")
     return Prompt(framework=framework, name=role, modules=modules)
@@ -104,7 +104,7 @@ def _modules(tree: Mapping[str, Any], level: int, names: Names) -> Iterable[Modu
             for inner, each in cast("Mapping[str, Any]", value).items():
                 if inner.casefold() == "name" and not isinstance(each, Mapping | list):
                     name = str(each)
-                elif names.find(inner) is not None:
+                elif _is_module(inner, each, kind.name if kind else "", names):
                     below[inner] = each
                 else:
                     own.append(_read_assignment(inner, each))
@@ -112,6 +112,12 @@ def _modules(tree: Mapping[str, Any], level: int, names: Names) -> Iterable[Modu
             own = list(_read_elements(value))
         yield Module(name=kind.name if kind else key, title=key, value=name, level=min(level, 6), elements=tuple(own))
         yield from _modules(below, level + 1, names)
+
+
+def _is_module(key: str, value: Any, above: str, names: Names) -> bool:
+    """Inside Role every known key is a module, inside Profile one that holds more than a word; elsewhere none is."""
+    holds_more = above == "Profile" and isinstance(value, Mapping | list)
+    return (above == "Role" or holds_more) and names.find(key) is not None
 
 
 def _read_elements(value: Any) -> Iterable[Element]:
