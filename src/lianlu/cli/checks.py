@@ -28,7 +28,25 @@ from lianlu.core.extras import pip_command
 from lianlu.core.i18n import Text, language
 from lianlu.core.settings import Settings
 
-__all__ = ["CHECKS", "Finding", "State", "Surroundings"]
+__all__ = [
+    "CHECKS",
+    "Finding",
+    "State",
+    "Surroundings",
+    "config",
+    "disk",
+    "extras",
+    "keys",
+    "memory",
+    "network",
+    "plugins",
+    "python",
+    "sqlite",
+    "store",
+    "system",
+    "terminal",
+    "torch",
+]
 
 State = Literal["ok", "note", "problem"]
 _GIB = 1 << 30

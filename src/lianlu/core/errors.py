@@ -125,7 +125,7 @@ class Cancelled(LianluError):
 def _texts_of(room: str) -> Mapping[str, ErrorText]:
     name = f"lianlu.{room}.texts"
     try:
-        return importlib.import_module(name).ERRORS
+        return getattr(importlib.import_module(name), "ERRORS", {})
     except ModuleNotFoundError as absent:
         if absent.name not in (name, f"lianlu.{room}"):
             raise

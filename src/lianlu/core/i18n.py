@@ -5,7 +5,6 @@ Code, records and event logs stay English: only what reaches a terminal, a page 
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
@@ -81,6 +80,8 @@ def suggest(name: str, choices: Iterable[str], *, limit: int = 12) -> Text:
     >>> suggest("lerning_rate", ["learning_rate", "epochs"]).en
     "did you mean 'learning_rate'?"
     """
+    import difflib  # 2 ms that `lianlu --help` need not pay
+
     known = sorted(set(choices))
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     if near:
