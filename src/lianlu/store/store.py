@@ -198,7 +198,7 @@ class Store:
             UsageError: store.bad-name, store.unknown-artifact, file.unwritable
             LimitError: file.disk-full
         """
-        with self._writing(), held(self._layout.locks / ".refs.lock"):
+        with self._writing():
             current = self._refs.current(name)
             self._known(artifact_id)
             if current is not None and current.artifact_id == artifact_id:

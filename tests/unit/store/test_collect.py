@@ -14,6 +14,7 @@ from lianlu.core.hashing import sha256_bytes
 from lianlu.store import StepRecord, open_store
 from lianlu.store.collect import remove_garbage
 from lianlu.store.layout import Layout
+from lianlu.store.locks import held
 from lianlu.store.store import Store
 
 DAY = 86400
@@ -146,6 +147,16 @@ def test_waits_for_running_work(store, put, use):
     thread.join(10)
     assert len(done) == 1
     assert kept(store) == {reached.id}
+
+
+def test_writers_wait_while_it_runs(store, put):
+    done = threading.Event()
+    with held(Layout(store.root).in_use):
+        thread = threading.Thread(target=lambda: (put("text"), done.set()))
+        thread.start()
+        assert not done.wait(0.2)
+    assert done.wait(10)
+    thread.join()
 
 
 @pytest.mark.parametrize("removed", range(5))

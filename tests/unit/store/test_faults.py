@@ -223,6 +223,24 @@ def test_on_a_disk_filled_to_the_last_byte_every_write_is_told_and_undone(small_
     assert store.finished_step("k")
 
 
+def test_a_line_that_does_not_fit_is_taken_back(small_disk, write):
+    store = open_store(small_disk / "store")
+    both = [store.put({"a": write(name, name)}, kind="documents").id for name in ("one", "two")]
+    store.set_ref("a", both[0])
+    fill(small_disk)
+    written = [both[0]]
+
+    def until_full() -> None:
+        for turn in range(1, 1000):
+            store.set_ref("a", both[turn % 2])
+            written.append(both[turn % 2])
+
+    with pytest.raises(LimitError):
+        until_full()
+    assert (store.root / "refs" / "a.jsonl").read_bytes().endswith(b"\n")
+    assert [ref.artifact_id for ref in store.ref_history("a")] == written
+
+
 def test_collecting_works_on_a_full_disk(small_disk, write):
     store = open_store(small_disk / "store")
     store.put({"a": write("a", os.urandom(300_000))}, kind="documents")

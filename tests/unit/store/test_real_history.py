@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_every_revision_comes_back_and_says_what_changed(store, revisions):
         assert store.files(artifact)["README.md"].read_bytes() == path.read_bytes()
         assert [source.state for source in store.why(artifact.id).sources] == ["same"]
     assert store.verify().blobs == len({sha256_file(path) for path in revisions})
-    for before, after in zip(made, made[1:], strict=False):
+    for before, after in pairwise(made):
         found = store.diff(before.id, after.id)
         assert found.changed == ("README.md",)
         assert found.texts["README.md"].startswith("--- a/README.md")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import time
 from pathlib import Path
 
 import msgspec
@@ -104,11 +105,16 @@ def test_referenced_file_that_changed_or_went_is_told(store, write):
     assert str(path) in gone.value.message("zh")
 
 
-def test_the_hash_of_a_referenced_file_is_remembered_until_it_is_touched(store, write):
+def test_the_hash_of_a_referenced_file_is_remembered_until_it_is_touched(store, write, monkeypatch):
+    monkeypatch.setattr("lianlu.store.catalogue._SETTLED_NS", -1)
     path = write("w", "abc")
     os.utime(path, (1, 1))
     artifact = store.put({"w": path}, kind="weights", by_reference=True)
     store.files(artifact)
+    with monkeypatch.context() as unread:
+        unread.setattr("lianlu.store.catalogue.sha256_file", pytest.fail)
+        store.files(artifact)
+    time.sleep(0.02)  # a tick of the file system's clock
     path.write_text("xyz")
     os.utime(path, (1, 1))  # same size, same time: the change time still tells
     with pytest.raises(DataError):
@@ -230,6 +236,8 @@ def test_ambiguous_prefix_lists_the_ids(store, put):
         store.get(first.id[:8])
     assert raised.value.code == "store.ambiguous-id"
     assert first.id in raised.value.message()
+    with pytest.raises(DataError, match="id of another artifact"):
+        store.get(twin.stem)
 
 
 def test_newer_manifest_is_refused_with_a_hint(store, put):
