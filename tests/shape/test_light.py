@@ -10,7 +10,7 @@ from conftest import python
 from lianlu.cli.table import VERBS
 
 HEAVY = ("click", "fastapi", "httpx", "msgspec", "numpy", "pydantic", "rich", "ruamel", "torch", "transformers")
-NEVER_FOR_HELP = ("fastapi", "lxml", "numpy", "pandas", "pypdfium2", "sqlalchemy", "torch", "transformers", "uvicorn")
+NEVER_FOR_HELP = ("fastapi", "lxml", "pandas", "pypdfium2", "sqlalchemy", "torch", "transformers", "uvicorn")
 WORKING = [name for name, each in VERBS.items() if each.target]
 
 
