@@ -28,7 +28,7 @@ _BLOCK_TAGS = """
 _SILENT = frozenset(_SILENT_TAGS.split())
 _BLOCKS = frozenset(_BLOCK_TAGS.split())
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_SPACES = re.compile(r"[ \t\r\n\f\v\u200b\u00ad\ufeff]+")
+_SPACES = re.compile(r"[ \t\r\n\f\v\u200b\ufeff]+")
 _LANGUAGE_CLASS = re.compile(r"(?:^|\s)(?:language|lang|highlight|highlight-source|brush:)-?\s*([\w+#.-]+)")
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _MOST_CELLS = 20_000
@@ -234,7 +234,7 @@ def _has_words(text: str) -> bool:
 
 def _tidy(text: str) -> str:
     """Runs of spaces become one, a `<br>` (written as \\x00 by `_inline`) a newline."""
-    lines = (_SPACES.sub(" ", line).strip() for line in text.split("\x00"))
+    lines = (_SPACES.sub(" ", line).strip() for line in text.replace("\u00ad", "").split("\x00"))
     return "\n".join(line for line in lines if line)
 
 
