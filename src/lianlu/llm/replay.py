@@ -19,7 +19,7 @@ from lianlu.core.errors import BackendError, DataError, UsageError
 from lianlu.core.files import as_lianlu_error
 from lianlu.core.hashing import canonical_json, digest
 from lianlu.core.settings import Settings
-from lianlu.llm.backend import Ability, Backend, Delta, Health, Identity, Sampling
+from lianlu.llm.backend import Ability, Backend, Delta, Health, Identity, Sampling, no_ability
 from lianlu.llm.collect import Collector, deltas_of
 from lianlu.llm.request_store import Kept, RequestStore
 from lianlu.llm.wrapper import ANSWER_TYPES, Call, Question, Wrapper, is_empty
@@ -89,6 +89,8 @@ class ReplayBackend(Wrapper):
         self._fingerprint = digest("replay", *parts)
 
     async def around(self, question: Question, call: Call) -> Any:  # noqa: ARG002 - nothing is asked
+        if question.kind not in self.abilities:
+            raise no_ability(self, question.kind)
         answers = self._answers.get(_key(question))
         if not answers:
             raise BackendError(
