@@ -47,14 +47,19 @@ def layers(names: Sequence[str], edges: Edges) -> dict[str, int]:
     parents: dict[str, list[str]] = {name: [] for name in names}
     for start, end in _acyclic(names, edges):
         parents[end].append(start)
-    found: dict[str, int] = {}
-    waiting = list(names)
-    while waiting:
-        later = [name for name in waiting if any(parent not in found for parent in parents[name])]
-        for name in waiting:
-            if name not in later:
-                found[name] = 1 + max((found[parent] for parent in parents[name]), default=-1)
-        waiting = later
+    children: dict[str, list[str]] = {name: [] for name in names}
+    for name in names:
+        for parent in parents[name]:
+            children[parent].append(name)
+    missing = {name: len(parents[name]) for name in names}
+    found = {name: 0 for name in names if not parents[name]}
+    ready = list(found)
+    for name in ready:  # grows while it is walked
+        for child in children[name]:
+            found[child] = max(found.get(child, 0), found[name] + 1)
+            missing[child] -= 1
+            if not missing[child]:
+                ready.append(child)
     return _sources_near(found, parents)
 
 

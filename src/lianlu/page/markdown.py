@@ -19,12 +19,12 @@ _ITEM = re.compile(r"(\s*)([-*+]|\d{1,9}[.)])\s+(.*)")
 _ROW = re.compile(r"\s*\|.*\|\s*$")
 _RULE_ROW = re.compile(r"[\s|:\-]+$")
 _THEMATIC = re.compile(r" {0,3}([-*_])(?:\s*\1){2,}\s*$")
-_INLINE = re.compile(
-    r"`(?P<code>[^`\n]+)`"
-    r"|!\[(?P<alt>[^\]\n]{0,500})\]\([^)\n]{0,2000}\)"
-    r"|\[(?P<label>[^\]\n]{1,500})\]\((?P<href>[^)\s]{1,2000})[^)\n]{0,300}\)"
-    r"|\*\*(?P<strong>[^*\n]{1,2000})\*\*"
-    r"|(?<![\w*])\*(?P<em>[^*\s][^*\n]{0,2000})\*(?![\w*])"
+_INLINE = re.compile(  # possessive and bounded: text that never closes what it opens costs no more than its length
+    r"`(?P<code>[^`\n]++)`"
+    r"|!\[(?P<alt>[^\]\n]{0,300}+)\]\([^)\n]{0,500}+\)"
+    r"|\[(?P<label>[^\]\n]{1,300}+)\]\((?P<href>[^)\s]{1,500}+)(?:\s[^)\n]{0,200}+)?\)"
+    r"|\*\*(?P<strong>[^*\n]{1,1000}+)\*\*"
+    r"|(?<![\w*])\*(?P<em>[^*\s][^*\n]{0,1000}+)\*(?![\w*])"
 )
 
 

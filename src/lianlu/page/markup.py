@@ -39,15 +39,18 @@ _ALLOWED = ("http:", "https:", "mailto:")
 class Ids:
     """Anchors that are unique on one page and the same on every rendering."""
 
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
+    def __init__(self, *reserved: str) -> None:
+        self._taken = set(reserved)
 
-    def take(self, wanted: str) -> str:
-        """`wanted` reduced to letters, digits and dashes, with a number behind it if it is taken."""
+    def take(self, wanted: str, *endings: str) -> str:
+        """`wanted` reduced to letters, digits and dashes, with a number behind it if it is taken.
+
+        With `endings` the anchor and each of anchor + ending are free, and taken together.
+        """
         base = re.sub(r"[^\w.\-]+", "-", wanted).strip("-") or "part"
         names = (base if serial == 1 else f"{base}-{serial}" for serial in count(1))
-        found = next(name for name in names if name not in self._taken)
-        self._taken.add(found)
+        found = next(name for name in names if self._taken.isdisjoint(name + ending for ending in ("", *endings)))
+        self._taken.update(found + ending for ending in ("", *endings))
         return found
 
 

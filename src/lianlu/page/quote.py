@@ -21,12 +21,12 @@ def quote(answer: Quote, name: str, notes: Sequence[str]) -> str:
         name: prefix of its anchors, unique on the page.
         notes: its notes, already HTML.
     """
-    known = {citation.number for citation in answer.citations}
+    cited = {citation.number: citation for citation in answer.citations}  # each number stands once
     question = f'<h3 class="question">{escape(answer.question)}</h3>' if answer.question else ""
     badges = inline(badge(state) for state in answer.badges)
     top = f'<div class="asked">{question}<div class="badges">{badges}</div></div>' if question or badges else ""
-    said = f'<div class="answer">{_linked(answer.text, known, name)}</div>' if answer.text else ""
-    sources = "".join(_source(citation, name) for citation in answer.citations)
+    said = f'<div class="answer">{_linked(answer.text, set(cited), name)}</div>' if answer.text else ""
+    sources = "".join(_source(citation, name) for citation in cited.values())
     listed = f'<ol class="sources">{sources}</ol>' if sources else ""
     return f'<article class="quote" id="{name}">{top}{said}{"".join(notes)}{listed}</article>'
 
@@ -39,7 +39,7 @@ def _linked(text: str, known: set[int], name: str) -> str:
         numbers = [int(number) for number in re.findall(r"\d+", match.group(1))]
         if not known.issuperset(numbers):
             continue
-        links = "".join(f'<a class="reference" href="#{name}-{number}">[{number}]</a>' for number in numbers)
+        links = "".join(f'<a class="reference" href="#{name}-s{number}">[{number}]</a>' for number in numbers)
         made += [escape(text[at : match.start()]), f'<span class="references">{links}</span>']
         at = match.end()
     return "".join([*made, escape(text[at:])])
@@ -52,7 +52,7 @@ def _source(citation: Citation, name: str) -> str:
     place = f'<span class="place">{place}</span>' if place else ""
     path = '<span class="sep" aria-hidden="true">›</span>'.join(where)
     return (
-        f'<li id="{name}-{citation.number}"{attribute("value", str(citation.number))}>'
+        f'<li id="{name}-s{citation.number}"{attribute("value", str(citation.number))}>'
         f'<div class="where"><span class="n">[{citation.number}]</span><span class="path">{path}</span>{place}</div>'
         f"<blockquote>{_marked(citation.context, citation.marks)}</blockquote></li>"
     )

@@ -55,7 +55,7 @@ def render(page: Page, language: Language = "en") -> str:
         language: the one shown first; a reader's own choice is remembered by the browser.
     """
     draw = _Drawing(language)
-    sections = [(draw.ids.take(section.id), section) for section in page.sections]
+    sections = [(draw.ids.take(section.id, "-h"), section) for section in page.sections]
     body = "".join(_section(section, name, draw) for name, section in sections)
     return (
         f'<!DOCTYPE html>\n<html lang="{"zh-CN" if language == "zh" else "en"}" data-lang="{language}">\n'
@@ -73,7 +73,7 @@ class _Drawing:
     """What drawing one page needs to know besides the part at hand."""
 
     language: Language
-    ids: Ids = field(default_factory=Ids)
+    ids: Ids = field(default_factory=lambda: Ids("content", "language"))
 
 
 @lru_cache(maxsize=4)
@@ -129,7 +129,11 @@ def _part(part: Part, draw: _Drawing) -> str:
         case BarChart() | LineChart():
             return _chart(part, draw)
         case Quote():
-            return quote(part, draw.ids.take("answer"), [_note(note) for note in part.notes])
+            return quote(
+                part,
+                draw.ids.take("answer", *(f"-s{cited.number}" for cited in part.citations)),
+                [_note(note) for note in part.notes],
+            )
         case Fold():
             return _fold(part, draw)
         case Code():
@@ -176,7 +180,7 @@ def _table(table: Table, draw: _Drawing) -> str:
     rows = "".join(f"<tr>{_row(row, columns, numeric)}</tr>" for row in table.rows)
     if not table.rows:
         rows = f'<tr><td class="none" colspan="{len(columns)}">{label(texts.NO_ROWS)}</td></tr>'
-    name = draw.ids.take("table")
+    name = draw.ids.take("table", "-h")
     caption = f'<h3 id="{name}-h">{label(table.title)}</h3>' if table.title else ""
     labelled = f' aria-labelledby="{name}-h"' if table.title else ""
     return (
@@ -222,7 +226,7 @@ def _figure(kind: str, title: Label, name: str, inner: str) -> str:
 
 
 def _chart(chart: BarChart | LineChart, draw: _Drawing) -> str:
-    name = draw.ids.take("chart")
+    name = draw.ids.take("chart", "-d")
     if isinstance(chart, BarChart):
         names, picture, values = chart.series, bar_chart(chart, name), bar_values(chart)
     else:
@@ -233,7 +237,7 @@ def _chart(chart: BarChart | LineChart, draw: _Drawing) -> str:
 
 
 def _graph(graph: Graph, draw_: _Drawing) -> str:
-    name = draw_.ids.take("graph")
+    name = draw_.ids.take("graph", "-d", "-a")
     return _figure("graph", graph.title, name, f'<div class="scroll" tabindex="0">{draw(graph, name)}</div>')
 
 
