@@ -24,6 +24,7 @@ from lianlu.core.i18n import pick
 __all__ = ["bind", "running", "serve", "tunnel_line"]
 
 _GRACE_SECONDS = 10
+_LAST_PORT = 65535
 _START_SECONDS = 10.0
 
 
@@ -74,6 +75,8 @@ def running(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Generator[s
 
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket. Raises as `serve`."""
+    if not 0 <= port <= _LAST_PORT:  # getaddrinfo would wrap it around
+        raise UsageError("web.bad-host", host=host, port=port, why="no such port")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
