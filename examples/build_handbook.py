@@ -200,11 +200,11 @@ def _plain(runs: Sequence[Run]) -> str:
 
 
 _STYLE = """
-body { font-family: "Noto Sans CJK SC", "Noto Sans", "DejaVu Sans", sans-serif; font-size: 10.5pt; line-height: 1.5; }
+body { font-family: "Liberation Sans", "Noto Sans CJK SC", sans-serif; font-size: 10.5pt; line-height: 1.5; }
 article { column-count: COLUMNS; column-gap: 24pt; }
 h1 { font-size: 17pt; column-span: all; } h2 { font-size: 12.5pt; break-after: avoid; }
 pre { font-size: 8pt; background: #f2f2f2; padding: 4pt; white-space: pre-wrap; overflow-wrap: anywhere; }
-code { font-family: "DejaVu Sans Mono", "Noto Sans Mono CJK SC", monospace; overflow-wrap: anywhere; }
+code { font-family: "Liberation Mono", "Noto Sans CJK SC", monospace; overflow-wrap: anywhere; }
 table { border-collapse: collapse; font-size: 9pt; } tr { break-inside: avoid; } td, th { border: 0.5pt solid #999; padding: 2pt 4pt; text-align: left; }
 @page { size: A4; margin: 20mm; }
 """
