@@ -57,8 +57,9 @@ def round_ticks(low: float, high: float, count: int = 5) -> list[float]:
     >>> round_ticks(0, 97)
     [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]
     """
-    if not high > low:
-        high = low + (abs(low) or 1.0)
+    largest = max(abs(low), abs(high))
+    if high - low <= max(largest * 1e-9, 1e-290):  # the same value to the eye, or too near for floats to part
+        high = low + (largest if largest > 1e-290 else 1.0)
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)

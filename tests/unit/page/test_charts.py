@@ -23,6 +23,7 @@ def test_ticks_are_few_and_enclose_the_values(first: float, second: float) -> No
     assert ticks[0] <= low + slack
     assert ticks[-1] >= high - slack
     assert 2 <= len(ticks) <= 12
+    assert ticks[-1] > ticks[0]
 
 
 @given(st.text(max_size=60), st.floats(20, 300))
