@@ -76,6 +76,11 @@ def _guarded(given: list[str]) -> int:
     except BrokenPipeError:  # the reader (`| head`) has what it wanted; nothing may be written at exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        from lianlu.core.files import refused
+
+        known = refused(error)
+        return _report(known, given) if known else _report_bug(error, given)
     except Exception as error:  # noqa: BLE001 - the command line's boundary of design.md §4
         return _report_bug(error, given)
 

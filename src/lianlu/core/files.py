@@ -16,7 +16,7 @@ from typing import IO
 
 from lianlu.core.errors import LimitError, UsageError
 
-__all__ = ["Files", "as_lianlu_error", "is_disk_full", "sync_folder", "walk", "write_bytes", "writing"]
+__all__ = ["Files", "as_lianlu_error", "is_disk_full", "refused", "sync_folder", "walk", "write_bytes", "writing"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -92,6 +92,18 @@ def as_lianlu_error(error: OSError, path: Path) -> UsageError | LimitError:
     return UsageError("file.unwritable", path=str(path), why=error.strerror or str(error))
 
 
+def refused(error: OSError) -> UsageError | LimitError | None:
+    """The error for an OSError of which only what the system says is known; None where it names no file."""
+    if is_disk_full(error):
+        return LimitError("file.disk-full", path=_named(error) or tempfile.gettempdir())
+    path = _named(error)
+    return UsageError("file.refused", path=path, why=error.strerror or str(error)) if path else None
+
+
+def _named(error: OSError) -> str:
+    return os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+
+
 @contextmanager
 def writing(path: Path, *, exclusive: bool = False) -> Generator[IO[bytes]]:
     """A binary file that appears under `path` only when the block ends without an error, complete and on disk.
@@ -114,7 +126,7 @@ def writing(path: Path, *, exclusive: bool = False) -> Generator[IO[bytes]]:
             temporary.replace(path)
             sync_folder(path.parent)
     except OSError as error:
-        culprit = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else temporary
+        culprit = Path(_named(error) or temporary)
         raise as_lianlu_error(error, path if culprit == temporary else culprit) from error
     finally:
         temporary.unlink(missing_ok=True)

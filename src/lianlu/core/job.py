@@ -17,7 +17,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from lianlu.core.errors import Cancelled, LianluError, LimitError, UsageError
 from lianlu.core.events import Event, Finished, Made, Metric, Note, Outcome, Progress, Sink, Started
-from lianlu.core.files import as_lianlu_error
+from lianlu.core.files import as_lianlu_error, refused
 from lianlu.core.i18n import Text
 from lianlu.records import Failure
 
@@ -137,6 +137,12 @@ class Job:
                 raise
             except LianluError as error:
                 yield Tried(item, None, self._failed(uri(item), error.code, error.message("en"), error.hint("en")))
+            except OSError as error:
+                known = refused(error)
+                if isinstance(known, LimitError):
+                    raise known from error
+                code, reason = (known.code, known.message("en")) if known else ("bug", f"{error!r}")
+                yield Tried(item, None, self._failed(uri(item), code, reason, known.hint("en") if known else ""))
             except Exception as error:  # noqa: BLE001 - the item boundary of design.md §4
                 where = "".join(traceback.format_exception(error)[-2:]).strip()
                 yield Tried(item, None, self._failed(uri(item), "bug", f"{type(error).__name__}: {error}", where))

@@ -42,6 +42,10 @@ ERRORS: dict[str, ErrorText] = {
             "请用 --out 或 --store 换一个位置，或修改权限",
         ),
     ),
+    "file.refused": ErrorText(
+        Text("{path!r} cannot be used: {why}", "无法使用 {path!r}：{why}"),
+        Text("check the path, its permissions and what stands there now", "请检查该路径、权限以及该处现有的内容"),
+    ),
     "file.bad-name": ErrorText(
         Text("the file name {path!r} is not UTF-8", "文件名 {path!r} 不是 UTF-8 编码"),
         Text(

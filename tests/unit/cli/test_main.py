@@ -34,6 +34,12 @@ def demo(call: Call, how: str) -> Outcome:
         raise ZeroDivisionError("链路 is divided by nothing")
     if how == "limit":
         raise LimitError("file.disk-full", path="a")
+    if how == "no-folder":
+        open("/dev/null/a", "w")
+    if how == "no-name":
+        raise OSError(24, "Too many open files")
+    if how == "full":
+        raise OSError(28, "No space left on device")
     if how == "wait":
         print("waiting", flush=True)
         time.sleep(60)
@@ -139,6 +145,18 @@ def test_a_limit_has_its_exit_code(broken: list[str]) -> None:
     printed = ended([*broken, "limit"])
     assert (printed.code, printed.out) == (5, "")
     assert "[file.disk-full]" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "said"),
+    [("no-folder", 2, "[file.refused]"), ("full", 5, "[file.disk-full]"), ("no-name", 70, "[bug]")],
+)
+def test_what_the_system_refuses_is_no_bug_when_it_names_a_file(
+    broken: list[str], how: str, code: int, said: str
+) -> None:
+    printed = ended([*broken, how])
+    assert printed.code == code
+    assert said in printed.err
 
 
 @pytest.mark.parametrize(("how", "code"), [("exit", 3), ("system-exit", 1)])

@@ -67,6 +67,18 @@ def test_what_every_further_item_would_meet_ends_the_loop(job: Job, error: BaseE
     assert seen == [1]
 
 
+def test_a_full_disk_ends_the_loop_and_another_refusal_only_its_item(job: Job) -> None:
+    def work(item: int) -> None:
+        raise OSError(*([28, "No space left on device"] if item else [13, "Permission denied", "a.md"]))
+
+    tried = job.each([0, 1, 2], work, label="items")
+    failure = next(tried).failure
+    assert failure is not None
+    assert (failure.code, failure.reason) == ("file.refused", "'a.md' cannot be used: Permission denied")
+    with pytest.raises(LimitError):
+        next(tried)
+
+
 def test_cancelling_stops_before_the_next_item(job: Job) -> None:
     done: list[int] = []
     with pytest.raises(Cancelled):  # noqa: PT012 - cancelled in the middle of the loop
