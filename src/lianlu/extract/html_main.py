@@ -58,70 +58,39 @@ _FURNITURE_WORDS = re.compile(
     r"comments?|commentlist|disqus\w*|kommentare?|respond|share|sharing|shares|sharedaddy|addthis\w*|social\w*|"
     r"related\w*|recommend\w*|recommendations?|teasers?|yarpp\w*|outbrain|taboola|jp|"
     r"ads?|advert\w*|sponsor\w*|promo\w*|werbung|anzeigen?|cookies?|consent|gdpr|popup|modal|newsletter\w*|"
-    r"subscri\w*|paywall|login|byline|tags|taglist|copyright|disclaimer|imprint|impressum|credits?|caption",
+    r"subscri\w*|paywall|login|byline|tags|taglist|copyright|disclaimer|imprint|impressum|credits?|caption|authors?|autor\w*|bio|kicker|topics?|themen|"
+    r"donate|donation|spenden|feedback|votes?|rating\w*|bookmark|toolbar|announcement",
     re.IGNORECASE,
 )
-_FURNITURE_NAMES = frozenset(  # whole names only: as parts of longer ones these words mean too many things
-    (
-        "hidden",
-        "sr-only",
-        "screen-reader-text",
-        "visually-hidden",
-        "side",
-        "foot",
-        "header",
-        "banner",
-        "toolbar",
-        "tools",
-    )
-    + (
-        "meta",
-        "post-meta",
-        "entry-meta",
-        "postmeta",
-        "metadata",
-        "author-box",
-        "author-bio",
-        "about-author",
-        "toc",
-        "print",
-    )
-    + ("follow", "similar", "also", "more-news", "more-stories", "read-more", "post-navigation", "nextprev", "overlay")
-)
+# As parts of longer names these words mean too many things, so the whole name must be one of them.
+_FURNITURE_NAME_LIST = """
+    hidden sr-only screen-reader-text visually-hidden side foot header banner tools meta post-meta entry-meta postmeta
+    metadata toc print follow similar also more more-news more-stories read-more post-navigation nextprev overlay
+"""
+_FURNITURE_NAMES = frozenset(_FURNITURE_NAME_LIST.split())
 _ARTICLE_NAME = re.compile(
     r"(?:article|post|entry|story|news|text|page|blog|main|single)[\w-]*(?:body|content|text|inhalt)|articlebody|"
     r"(?:^|[\s_-])(?:article|content|entry|hentry|post|story|maincontent|inhalt|artikel|beitrag)(?:$|[\s_-])",
     re.IGNORECASE,
 )
-_FLOWING = frozenset(
-    (
-        "a",
-        "abbr",
-        "b",
-        "bdi",
-        "big",
-        "br",
-        "cite",
-        "code",
-        "del",
-        "em",
-        "font",
-        "i",
-        "img",
-        "ins",
-        "kbd",
-        "label",
-        "mark",
-    )
-    + ("q", "s", "small", "span", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr")
+_FLOWING_TAGS = """
+    a abbr b bdi big br cite code del em font i img ins kbd label mark q s small span strong sub sup time tt u var wbr
+"""
+_FLOWING = frozenset(_FLOWING_TAGS.split())
+_TURNING_AWAY = re.compile(
+    r"(?:mehr (?:zum thema|themen|artikel|aus)|lesen sie auch|das könnte (?:sie|dich) (?:auch )?interessieren|weitere artikel|"
+    r"related (?:articles|posts|stories|content|links)|read (?:more|next|also)|more (?:from|stories|on this)|you may also like|"
+    r"recommended|see also on|lire aussi|à lire aussi|te puede interesar|leer también|"
+    r"相关(?:阅读|文章|推荐|新闻)|推荐阅读|延伸阅读|热门(?:文章|推荐)|猜你喜欢|更多精彩)[:：]?.{0,30}",
+    re.IGNORECASE,
 )
+_AD_LABEL = re.compile(r"\W*(?:anzeige|werbung|advertisement|sponsored|广告|publicité|publicidad)\W*", re.IGNORECASE)
 _LEAVES = frozenset(("p", "pre", "blockquote", "li", "dd", "dt", "h1", "h2", "h3", "h4", "td", "th", "figcaption"))
 _SHORTEST_PROSE = 25
 _LITTLE_PROSE = 200
 _MOST_OF_A_NAME = 0.3
 _MOST_OF_A_TAG = 0.5
-_MOST_LINKS = 0.5
-_FEW_LINKS = 30
+_MOST_LINKS = 0.5  # characters of links for one of prose
 
 
 def keep_main(root: Any) -> Any:
@@ -134,6 +103,7 @@ def keep_main(root: Any) -> Any:
     _remove_furniture(body)
     best = _best(body)
     _remove_link_blocks(best)
+    _remove_turning_away(best)
     return best
 
 
@@ -253,7 +223,7 @@ def _climb(best: Any, body: Any, held: dict[Any, int], links: dict[Any, int]) ->
             break
         added = held.get(parent, 0) - held.get(top, 0)
         links_added = links.get(parent, 0) - links.get(top, 0)
-        if links_added > _MOST_LINKS * max(added, 1) + _FEW_LINKS:
+        if links_added > _MOST_LINKS * max(added, 1):
             break
         best = parent
         if added > 0:
@@ -269,3 +239,21 @@ def _remove_link_blocks(best: Any) -> None:
         links = sum(len("".join(link.itertext()).split()) for link in element.iter("a"))
         if 0 < length < 300 and links > 0.7 * length:
             element.drop_tree()
+
+
+def _remove_turning_away(best: Any) -> None:
+    """A short line that leads to other pages ("more on this") goes with what follows it beside it; labels of ads go too."""
+    whole = sum(_prose_by_owner(best).values())
+    for element in list(best.iterdescendants("p", "div", "h2", "h3", "h4", "h5", "span", "strong")):
+        if element.getparent() is None:
+            continue
+        text = " ".join("".join(element.itertext()).split())
+        if len(text) > 60:
+            continue
+        if _AD_LABEL.fullmatch(text):
+            element.drop_tree()
+        elif _TURNING_AWAY.fullmatch(text):
+            following = list(element.itersiblings())
+            if sum(len("".join(each.itertext())) for each in following if isinstance(each.tag, str)) < 0.25 * whole:
+                for each in (*following, element):
+                    each.drop_tree()

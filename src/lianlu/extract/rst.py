@@ -46,10 +46,11 @@ _INLINE = re.compile(
     r"|(?P<reference>`(?P<reference_text>[^`]+)`_{0,2})"
     r"|(?P<substitution>\|(?P<substitution_text>[^|\s](?:[^|]*[^|\s])?)\|_{0,2})"
     r"|(?P<note>\[(?P<note_text>\#?[\w.-]*|\*)\]_)"
-    r"|(?P<word>(?<![\w`])(?P<word_text>\w(?:[\w.-]*[^\W_])?)__?(?![\w`]))"
+    r"|(?P<word>(?<![\w`])(?P<word_text>[^\W_](?:[\w.-]*[^\W_])?)__?(?![\w`]))"
     r"|(?P<space>\\[ \n])",
     re.DOTALL,
 )
+_POINTS = "-*+•"
 _DEEPEST = 20
 
 
@@ -332,13 +333,14 @@ class _Reader:
         made: list[Block] = []
         items: list[str] = []
         first = line
+        is_points = self._text[line][indent : indent + 1] in _POINTS
         while line < end:
             mark = _BULLET.match(self._text[line][indent:]) if self._column(line) == indent else None
-            if mark is None or not self._text[line]:
+            if mark is None or not self._text[line] or (mark["mark"] in _POINTS) != is_points:
                 break
             stop = self._body_end(line, end, indent)
             blocks = self._item(line, stop, indent + mark.end(), depth)
-            shown = "- " if mark["mark"] in "-*+•" else "1. " if "#" in mark["mark"] else f"{mark['mark'].strip('()')} "
+            shown = "- " if is_points else "1. " if "#" in mark["mark"] else f"{mark['mark'].strip('()')} "
             shown = re.sub(r"^(\d+)\)? $", r"\1. ", shown)
             plain = [block for block in blocks if block.kind in ("para", "list")]
             if plain == blocks:

@@ -131,10 +131,11 @@ def _content(path: Path, max_bytes: int) -> bytes:
         raise UsageError("file.missing", path=path.name) from None
     except OSError as error:
         raise UsageError("file.unreadable", path=path.name, why=error.strerror or str(error)) from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise DataError("extract.not-a-file")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise DataError("extract.not-a-file")
         if status.st_size > max_bytes:
             raise DataError("extract.too-large", size=status.st_size, unit="bytes", limit=max_bytes, field="max_bytes")
         try:
