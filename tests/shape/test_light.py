@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -28,6 +29,18 @@ SHOW = "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = f"atexit.register(lambda: {SHOW})\nfrom lianlu.cli.main import main\nmain({arguments!r})"
     assert loaded(code) & set(HEAVY) == set()
+
+
+def test_help_starts_in_less_than_five_times_bare_python() -> None:
+    def fastest(arguments: list[str]) -> float:
+        times: list[float] = []
+        for _ in range(6):
+            began = time.perf_counter()
+            python(arguments)
+            times.append(time.perf_counter() - began)
+        return min(times)
+
+    assert fastest(["-m", "lianlu", "--help"]) < 5 * fastest(["-c", "pass"])
 
 
 def test_importing_lianlu_loads_nothing_heavy() -> None:
