@@ -366,11 +366,11 @@ def _plugins() -> Iterator[str]:
 def _members(protocol: type) -> Iterator[str]:
     for name, kind in protocol.__annotations__.items():
         yield f"    {name}: {kind}"
+    if protocol.__annotations__:
+        yield ""
     for name, member in vars(protocol).items():
         function = inspect.unwrap(member) if callable(member) else getattr(member, "fget", None)
         if not inspect.isfunction(function) or (name.startswith("_") and name != "__call__"):
-            continue
-        if name in ("__init__",):
             continue
         word = "async def" if inspect.iscoroutinefunction(function) else "def"
         yield f"    {word} {name}{inspect.signature(function)}".replace("'", "") + ": ..."
