@@ -55,4 +55,4 @@ def _open_endpoint(ref: str, name: str, model: str, settings: Settings, environm
     if name not in known:
         schemes = [f"{each}:" for each in (*registry.names("backend"), *known)]
         raise UsageError("llm.unknown-ref", ref=ref, suggestion=suggest(f"{name}:", schemes))
-    return open_endpoint(ref, known[name], model, environment=environment)
+    return open_endpoint(ref, known[name], model, settings=settings, environment=environment)

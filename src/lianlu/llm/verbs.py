@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import click
@@ -112,14 +115,13 @@ def _remove(call: Call, name: str) -> Outcome:
 @argument("name")
 @option("--model", default="", help=Text("model to ask", "要询问的模型"))
 def _test(call: Call, name: str, model: str) -> Outcome:
-    import os
-
     known = endpoints(call.settings)
     if name not in known:
         raise UsageError("llm.unknown-endpoint", name=name, suggestion=suggest(name, known))
     with_one_try = known[name].model_copy(update={"retries": 0})
-    client = Client(with_one_try, model or known[name].model, ref=name, environment=os.environ)
-    trial = aio.run(lambda: _tried(client, model or known[name].model))
+    trial = aio.run(
+        lambda: _tried(partial(Client, with_one_try, ref=name, environment=os.environ), model or known[name].model)
+    )
     data = {"name": name, "url": known[name].url, "ok": trial.is_ok, **trial.shown()}
     return Outcome(data, lambda: _show_trial(name, trial), verdict=trial.is_ok)
 
@@ -155,29 +157,30 @@ class _Trial:
         return [each for each in (self.models_error, self.answer_error) if each is not None]
 
 
-async def _tried(client: Client, model: str) -> _Trial:
+async def _tried(open_client: Callable[[str], Client], model: str) -> _Trial:
     trial = _Trial()
-    async with client:
-        began = time.monotonic()
+    began = time.monotonic()
+    async with open_client(model) as client:
         try:
             trial.models = await client.models()
         except LianluError as error:
             trial.models_error = error
-        trial.models_seconds = time.monotonic() - began
-        trial.model = model or next(iter(trial.models), "")
-        if trial.model:
-            await _ask(client, trial)
+    trial.models_seconds = time.monotonic() - began
+    trial.model = model or next(iter(trial.models), "")
+    if trial.model:
+        await _ask(open_client(trial.model), trial)
     return trial
 
 
 async def _ask(client: Client, trial: _Trial) -> None:
     began = time.monotonic()
     hello = Conversation(messages=(user(pick("Say hello.", "请说：你好")),))
-    try:
-        reply = await client.asking(trial.model).chat(hello, Sampling(max_tokens=16))
-        trial.answer = reply.message.text
-    except LianluError as error:
-        trial.answer_error = error
+    async with client:
+        try:
+            reply = await client.chat(hello, Sampling(max_tokens=16))
+            trial.answer = reply.message.text
+        except LianluError as error:
+            trial.answer_error = error
     trial.answer_seconds = time.monotonic() - began
 
 

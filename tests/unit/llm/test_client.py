@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import socket
 import time
+from collections.abc import Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -14,11 +17,13 @@ import pytest
 
 from lianlu.core.errors import BackendError, LianluError, LimitError, UsageError
 from lianlu.llm import Collector, Delta, FakeBackend, Rule, Sampling, open_backend
-from lianlu.llm.client import Client, _retry_after
+from lianlu.llm.client import Client
 from lianlu.llm.endpoint import Endpoint, Timeouts
 from lianlu.llm.fake import FakeCall
+from lianlu.llm.transport import _retry_after
 from lianlu.records import ReasoningPart, Tool, ToolCallPart
-from lianlu.web.testing import Fault
+from lianlu.web import running
+from lianlu.web.testing import Fault, fake_openai_app
 from unit.llm.service import KEY, Service, asked, run, service
 
 
@@ -335,3 +340,88 @@ def test_the_key_is_sent_as_bearer() -> None:
     with service() as its:
         run(its.client(), lambda each: each.chat(asked()))
     assert its.server.asked[0][1]["authorization"] == f"Bearer {KEY}"
+
+
+class _Scripted:
+    """Answers with what it was given, whatever is asked."""
+
+    def __init__(self, *answers: dict[str, Any], is_stream: bool = False) -> None:
+        self._answers = answers
+        self._is_stream = is_stream
+
+    async def answer(self, path: str, body: Any) -> Any:
+        return self._chunks() if self._is_stream else self._answers[0]
+
+    async def _chunks(self) -> Any:
+        for answer in self._answers:
+            yield answer
+
+
+def _against(answerer: _Scripted, call: Callable[[Client], Any]) -> Any:
+    app, server = fake_openai_app(answerer)
+    with running(app) as url:
+        return run(Service(f"{url}/v1", server).client(), call)
+
+
+WHOLE = {"choices": [{"message": {"role": "assistant", "content": [{"type": "text", "text": "parts"}]}}], "usage": None}
+
+
+def test_a_server_that_does_not_stream_gives_the_whole_at_once() -> None:
+    _, collector = _against(_Scripted(WHOLE), _collected)
+    assert collector.reply().message.text == "parts"
+
+
+@pytest.mark.parametrize("ask", ["chat", "stream"])
+def test_an_error_under_a_good_status_is_an_error(ask: str) -> None:
+    refused = _Scripted({"error": {"code": 429, "message": "slow down"}}, is_stream=ask == "stream")
+    with pytest.raises(BackendError, match="slow down") as caught:
+        _against(refused, _collected if ask == "stream" else lambda each: each.chat(asked()))
+    assert caught.value.code == "llm.rate-limited"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"choices": []},
+        {"choices": [{}]},
+        {"choices": "x"},
+        {"choices": [{"message": {"content": 3}}]},
+        {"choices": [{"message": {"content": "x"}, "logprobs": {"tokens": ["a"], "token_logprobs": []}}]},
+        {"msgCode": "A0202", "msg": "no such user"},
+    ],
+)
+def test_an_answer_of_another_shape_is_shown(answer: dict[str, Any]) -> None:
+    with pytest.raises(BackendError) as caught:
+        _against(_Scripted(answer), lambda each: each.chat(asked()))
+    assert caught.value.code == "llm.bad-answer"
+    assert json.dumps(answer, separators=(",", ":"))[:20] in caught.value.message()
+
+
+@pytest.mark.parametrize("answer", [{}, {"data": [{"embedding": [1.0]}]}, {"data": [{"embedding": "x"}] * 2}])
+def test_missing_vectors_are_an_error(answer: dict[str, Any]) -> None:
+    with pytest.raises(BackendError, match="no answer of this interface"):
+        _against(_Scripted(answer), lambda each: each.embed(["a", "b"]))
+
+
+@pytest.mark.parametrize("answer", [{}, {"results": [{"index": 5, "relevance_score": 1}]}, {"results": [{"index": 0}]}])
+def test_ranks_outside_the_list_are_an_error(answer: dict[str, Any]) -> None:
+    with pytest.raises(BackendError, match="no answer of this interface"):
+        _against(_Scripted(answer), lambda each: each.rerank("a", ["a", "b"]))
+
+
+def test_a_server_that_ignores_echo_is_found_out() -> None:
+    with pytest.raises(BackendError) as caught:
+        _against(_Scripted({"choices": [{"text": "x"}]}), lambda each: each.loglikelihood([("a", "b")]))
+    assert caught.value.code == "llm.no-echo"
+
+
+@pytest.mark.parametrize("host", ["a..b", "ho\u2028st", "-", "xn--", "a" * 300, "[::1]x", "%00"])
+def test_a_strange_host_is_one_clear_error(host: str) -> None:
+    async def main() -> None:
+        async with open_backend(f"http://{host}:1/v1#m") as backend:
+            health = await backend.health()
+            assert not health.is_ok
+
+    with contextlib.suppress(UsageError):
+        asyncio.run(main())
