@@ -22,6 +22,7 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from lianlu.core.i18n import Language, Text
+from lianlu.records import Failure
 
 __all__ = [
     "BUG_EXIT",
@@ -34,6 +35,7 @@ __all__ = [
     "LimitError",
     "UsageError",
     "error_text",
+    "failure_text",
 ]
 
 VERDICT_NO_EXIT = 1
@@ -139,3 +141,15 @@ def error_text(code: str) -> ErrorText:
         if found is not None:
             return found
     return ErrorText(Text(code, code), Text("", ""))
+
+
+def failure_text(failure: Failure) -> ErrorText:
+    """Why an item failed, in both languages; a failure without a known code keeps its English reason."""
+    text = error_text(failure.code)
+    if not failure.facts:
+        return ErrorText(Text(failure.reason, failure.reason), Text(failure.hint, failure.hint))
+    return ErrorText(_filled(text.message, failure.facts), _filled(text.hint, failure.facts))
+
+
+def _filled(text: Text, facts: Mapping[str, Any]) -> Text:
+    return Text(text.show("en", **facts), text.show("zh", **facts))

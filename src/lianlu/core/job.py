@@ -136,22 +136,27 @@ class Job:
             except (Cancelled, LimitError):
                 raise
             except LianluError as error:
-                yield Tried(item, None, self._failed(uri(item), error.code, error.message("en"), error.hint("en")))
+                yield Tried(item, None, self._failed(uri(item), error))
             except OSError as error:
                 known = refused(error)
                 if isinstance(known, LimitError):
                     raise known from error
-                code, reason = (known.code, known.message("en")) if known else ("bug", f"{error!r}")
-                yield Tried(item, None, self._failed(uri(item), code, reason, known.hint("en") if known else ""))
+                yield Tried(item, None, self._failed(uri(item), known) if known else self._bug(uri(item), error))
             except Exception as error:  # noqa: BLE001 - the item boundary of design.md §4
-                where = "".join(traceback.format_exception(error)[-2:]).strip()
-                yield Tried(item, None, self._failed(uri(item), "bug", f"{type(error).__name__}: {error}", where))
+                yield Tried(item, None, self._bug(uri(item), error))
             else:
                 yield Tried(item, value, None)
 
-    def _failed(self, uri: str, code: str, reason: str, hint: str) -> Failure:
-        self.note(f"{uri}: {reason}", "warning", code)
-        return Failure(uri=uri, code=code, reason=reason, hint=hint)
+    def _failed(self, uri: str, error: LianluError) -> Failure:
+        reason = Text(error.message("en"), error.message("zh"))
+        self.note(Text(f"{uri}: {reason.en}", f"{uri}：{reason.zh}"), "warning", error.code)
+        facts = {name: _plain(fact) for name, fact in error.facts.items()}
+        return Failure(uri=uri, code=error.code, reason=reason.en, hint=error.hint("en"), facts=facts)
+
+    def _bug(self, uri: str, error: Exception) -> Failure:
+        reason = f"{type(error).__name__}: {error}"
+        self.note(f"{uri}: {reason}", "warning", "bug")
+        return Failure(uri=uri, code="bug", reason=reason, hint="".join(traceback.format_exception(error)[-2:]).strip())
 
     @contextmanager
     def child(self, name: str, *, meta: dict[str, Any] | None = None, **places: Any) -> Generator[Job]:
@@ -203,3 +208,7 @@ def _made(folder: Path) -> Path:
     except OSError as error:
         raise as_lianlu_error(error, folder) from error
     return folder
+
+
+def _plain(fact: object) -> str | int | float:
+    return fact if isinstance(fact, str | int | float) else str(fact)

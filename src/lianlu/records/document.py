@@ -87,12 +87,13 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An item that could not be worked on, and why. `reason` is English; `code` finds the other languages."""
+    """An item that could not be worked on, and why. `reason` and `hint` are English; code and facts give other languages."""
 
     uri: str
     code: str
     reason: str
     hint: str = ""
+    facts: dict[str, str | int | float] = {}
     sha256: str = ""
     size: int = 0
 
