@@ -1,0 +1,269 @@
+"""Answer without a model: up to three sentences of the documents, word for word, each with its place.
+
+A sentence is worth the rare words of the question that it holds, something for those of its neighbours, its headings and
+its chunk, and more when it has the form that is asked for: a definition, steps, a number, a date. Nothing is written, so
+nothing can be wrong but the choice. When the best passage lacks too many of the question's rare words, there is no answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lianlu.rag.lexical import LexicalIndex
+from lianlu.rag.question import Question
+from lianlu.rag.truth import ChunkRow
+from lianlu.records import Span
+from lianlu.text.normalise import fold, is_cjk, text_size
+from lianlu.text.sentences import sentences, trim
+from lianlu.text.tokens import content_terms, term_weight, terms
+
+__all__ = ["Found", "Quoted", "choose", "coverage", "has_evidence", "indexed_text", "plain_text"]
+
+MOST_SENTENCES = 3
+_NEIGHBOUR = 0.35
+_HEADING = 0.25
+_CHUNK = 0.6
+_DEFINITION = 1.0
+_INTRODUCTION = 0.2
+_STEPS = 0.35
+_FORM = 0.12
+_SAME = 0.5
+_LEAD_IN = 0.2  # "as follows:" says nothing without what follows
+_FOREIGN = 0.3  # a sentence in another language than the question
+_WORTH_KEEPING = 0.5
+_WORTH_KEEPING_DEFINITION = 0.75
+_ENOUGH_EVIDENCE = 0.35
+_ENOUGH_LATIN_EVIDENCE = 0.6
+_LONGEST_QUOTE = 400  # of `text_size`; a longer unit is a table or log, not a sentence
+_SHORTEST_QUOTE = 3
+_CJK_PAGE_SHARE = 0.02
+
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_TAG = re.compile(r"<[^>\n]{1,300}>")
+_RULE = re.compile(r"[\s|:*_=~-]*")
+_INTRODUCING = re.compile(
+    r"介绍|介紹|简介|簡介|概述|概览|关于|是什么|introduction|overview|about|what is|readme|abstract", re.I
+)
+_DIGITS = re.compile(r"\d|[一二三四五六七八九十百千万亿两]")
+_YEAR = re.compile(
+    r"\d{3,4}\s*[年/.-]|\b1[0-9]{3}\b|\b20\d\d\b|\d\s*[月日世]|January|February|March|April|\bMay\b|June|July|August|September|October|November|December"
+)
+_STEP_LIKE = re.compile(
+    r"^(?:```|~~~|\d{1,2}[.)、]\s|[-*+]\s|\$\s|[（(]?\d[)）])|`[^`]+`|首先|然后|接着|步骤|运行|执行|\b(?:run|use|install|first|then|step)\b",
+    re.I,
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A chunk that was found, and its score."""
+
+    row: ChunkRow
+    score: float
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """A sentence chosen for the answer; `span` counts in the document's markdown."""
+
+    row: ChunkRow
+    span: Span
+    text: str
+    score: float
+
+
+@dataclass
+class _Candidate:
+    found: Found
+    span: Span
+    raw: str
+    plain: str
+    terms: frozenset[str] = field(default_factory=frozenset[str])
+    overlap: float = 0.0
+    form: float = 0.0
+    score: float = 0.0
+
+
+def choose(
+    question: Question, found: Sequence[Found], index: LexicalIndex, limit: int = MOST_SENTENCES
+) -> list[Quoted]:
+    """The sentences that answer, best first; none when the evidence is too weak."""
+    if not found or not has_evidence(question, found, index):
+        return []
+    weights = _weights(question.text, index)
+    total = sum(weights.values()) or 1.0
+    best_chunk = max(each.score for each in found) or 1.0
+    candidates: list[_Candidate] = []
+    for each in found:
+        candidates.extend(_candidates(each, question, weights, total, best_chunk))
+    return [
+        Quoted(row=kept.found.row, span=kept.span, text=kept.raw, score=kept.score)
+        for kept in _diverse(candidates, question, limit)
+    ]
+
+
+def coverage(question: str, text: str, index: LexicalIndex) -> float:
+    """Share of the question, by rarity and weight of its terms, that a text holds: 0 to 1.
+
+    Of five measures tried on cmrc2018, drcd and xquad this parts questions that a base answers from others best
+    (AUC .986, .948, .957 zh, .955 en).
+    """
+    weights = _weights(question, index)
+    total = sum(weights.values())
+    return _sum_of(weights, frozenset(terms(text))) / total if total else 0.0
+
+
+def plain_text(markdown: str) -> str:
+    """What a reader sees of markdown: link targets and tags left out."""
+    return _TAG.sub(" ", _LINK.sub(r"\1", markdown))
+
+
+def indexed_text(row: ChunkRow) -> str:
+    """What is indexed of a chunk: its text under its title and headings."""
+    above = row.chunk.headings if row.title in row.chunk.headings else (row.title, *row.chunk.headings)
+    return "\n".join((*above, row.chunk.text))
+
+
+def has_evidence(question: Question, found: Sequence[Found], index: LexicalIndex) -> bool:
+    if question.subject:
+        subject = _content(question.subject)
+        return any(subject <= set(terms(indexed_text(each.row))) for each in found)
+    return any(_is_evidence(question, indexed_text(each.row), index) for each in found[:MOST_SENTENCES])
+
+
+def _is_evidence(question: Question, text: str, index: LexicalIndex) -> bool:
+    """A Chinese question may be asked of English pages by its Latin words; then most of those must be there."""
+    having = set(terms(text))
+    if question.names and not question.names & having:
+        return False
+    is_foreign = question.names and _cjk_share(question.text) > _CJK_PAGE_SHARE > _cjk_share(text)
+    if is_foreign:
+        return coverage(" ".join(sorted(question.names)), text, index) >= _ENOUGH_LATIN_EVIDENCE
+    return coverage(question.text, text, index) >= _ENOUGH_EVIDENCE
+
+
+def _cjk_share(text: str) -> float:
+    return sum(map(is_cjk, text)) / max(len(text), 1)
+
+
+def _content(text: str) -> set[str]:
+    return content_terms(text) or set(terms(text))
+
+
+def _weights(text: str, index: LexicalIndex) -> dict[str, float]:
+    return {term: term_weight(term) * index.idf(term) for term in set(terms(text))}
+
+
+def _candidates(
+    found: Found, question: Question, weights: dict[str, float], total: float, best_chunk: float
+) -> list[_Candidate]:
+    row = found.row
+    units = [_unit(found, span) for span in sentences(row.chunk.text)]
+    for unit in units:
+        unit.terms = frozenset(terms(unit.plain))
+        unit.overlap = _sum_of(weights, unit.terms) / total
+    headings = _sum_of(weights, frozenset(terms(" ".join((row.title, *row.chunk.headings))))) / total
+    asked_in_chinese = _cjk_share(question.text) > _CJK_PAGE_SHARE
+    kept: list[_Candidate] = []
+    for number, unit in enumerate(units):
+        if not _is_quotable(unit, question):
+            continue
+        around = max((units[near].overlap for near in (number - 1, number + 1) if 0 <= near < len(units)), default=0.0)
+        unit.form = _form(unit, question, headings)
+        unit.score = (
+            unit.overlap + _NEIGHBOUR * around + _HEADING * headings + _CHUNK * found.score / best_chunk
+        ) + unit.form
+        if unit.plain.rstrip().endswith((":", "：")):
+            unit.score -= _LEAD_IN
+        if asked_in_chinese != (_cjk_share(unit.plain) > _CJK_PAGE_SHARE):
+            unit.score -= _FOREIGN
+        kept.append(unit)
+    return kept
+
+
+def _unit(found: Found, span: Span) -> _Candidate:
+    text = found.row.chunk.text
+    kept = trim(text, span)
+    start = found.row.chunk.span.start
+    raw = kept.cut(text)
+    return _Candidate(found, Span(start=start + kept.start, end=start + kept.end), raw, plain_text(raw))
+
+
+def _sum_of(weights: dict[str, float], having: frozenset[str]) -> float:
+    return sum(weight for term, weight in weights.items() if term in having)
+
+
+def _is_quotable(unit: _Candidate, question: Question) -> bool:
+    text = unit.plain.strip()
+    if _RULE.fullmatch(text) or text_size(text) < _SHORTEST_QUOTE or text_size(text) > _LONGEST_QUOTE:
+        return False
+    chunk = unit.found.row.chunk
+    at = unit.span.start - chunk.span.start
+    if re.search(r"(?:^|\n)#{1,6}\s+$", chunk.text[max(0, at - 8) : at]) or text in chunk.headings:
+        return False
+    if text.endswith(("?", "？")):
+        return False  # a question is no answer
+    is_code = unit.raw.startswith(("```", "~~~"))
+    return question.kind == "how-to" or not is_code
+
+
+def _form(unit: _Candidate, question: Question, headings: float) -> float:
+    """What the form of a sentence adds for the kind of the question."""
+    if question.kind == "definition":
+        return _definition(unit, question.subject)
+    if question.kind == "how-to":
+        return _STEPS * (headings + unit.overlap) if _STEP_LIKE.search(unit.raw) else 0.0
+    if question.kind == "time":
+        return _FORM if _YEAR.search(unit.plain) else 0.0
+    if question.kind == "number":
+        return _FORM if _DIGITS.search(unit.plain) else 0.0
+    return 0.0
+
+
+def _definition(unit: _Candidate, subject: str) -> float:
+    """A sentence that says what the subject is, the more if it opens the document or stands under an introduction."""
+    said = re.sub(r"[*_`“”\"'《》「」]", "", fold(unit.plain)).strip()
+    name = re.escape(subject)
+    is_definition = re.search(
+        rf"^(?:.{{0,12}}[，,：:]\s*)?(?:the |an? )?{name}\s*(?:v?\d[\w.]*)?\s*(?:[（(][^（()）]{{0,60}}[)）]\s*)?[，,]?\s*"
+        r"(?:(?:(?:其实|就|也|即|主要)?(?:是(?!否|不是)|为(?:一|了?解)|指|意为|即|属于|用于)|——|--)"
+        r"|(?:is|are|was|were)\s+(?:an?|the|one|our|used|designed|built)\b|refers? to|stands? for|means)",
+        said,
+    )
+    score = _DEFINITION if is_definition else 0.0
+    if not is_definition and re.search(rf"^{name}\s*[：:]\s*\S|{name}.{{0,40}}(?:是一|是个|is an? )", said):
+        score = 0.6 * _DEFINITION
+    if score and (_INTRODUCING.search(" ".join(unit.found.row.chunk.headings)) or unit.found.row.chunk.ordinal == 0):
+        score += _INTRODUCTION
+    title = fold(" ".join((unit.found.row.title, *unit.found.row.chunk.headings[:1])))
+    return score + (_INTRODUCTION if score and subject in title else 0.0)
+
+
+def _diverse(candidates: list[_Candidate], question: Question, limit: int) -> list[_Candidate]:
+    """The best ones that do not say the same twice (maximal marginal relevance)."""
+    waiting = sorted(candidates, key=lambda each: (-each.score, each.found.row.uri, each.span.start))[: 20 * limit]
+    keep = _WORTH_KEEPING_DEFINITION if question.kind == "definition" else _WORTH_KEEPING
+    chosen: list[_Candidate] = []
+    while waiting and len(chosen) < limit:
+        best = max(waiting, key=lambda each: each.score - _SAME * _likeness(each, chosen))
+        gain = best.score - _SAME * _likeness(best, chosen)
+        if chosen and gain < keep * chosen[0].score:
+            break
+        if not chosen and question.subject and not _content(question.subject) <= set(best.terms):
+            waiting.remove(best)
+            continue
+        if chosen and chosen[0].form and question.kind == "definition" and not best.form:
+            waiting.remove(best)
+            continue
+        chosen.append(best)
+        waiting.remove(best)
+    return chosen
+
+
+def _likeness(unit: _Candidate, chosen: list[_Candidate]) -> float:
+    """Largest share of terms that a sentence has in common with one already chosen."""
+    return max(
+        (len(unit.terms & each.terms) / max(min(len(unit.terms), len(each.terms)), 1) for each in chosen), default=0.0
+    )

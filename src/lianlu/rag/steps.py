@@ -1,0 +1,167 @@
+"""The steps `rag.build` and `rag.ask`: in a chain a knowledge base is an immutable snapshot, answered from as it stands.
+
+`index.sqlite` is the base and `index.lexical` its index; both are bytes of the documents and the recipe alone.
+`answers.jsonl` has one Answer a line, in the order of the questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from pydantic import Field, field_validator
+
+from lianlu.core import aio
+from lianlu.core.errors import DataError
+from lianlu.core.files import Files, write_bytes
+from lianlu.core.hashing import canonical_json
+from lianlu.core.job import Job
+from lianlu.core.recipe import Recipe
+from lianlu.core.step import ModelInput, Outside, Step, Summary
+from lianlu.rag.answer import Answer
+from lianlu.rag.asking import ask_base
+from lianlu.rag.base import KnowledgeBase, with_language
+from lianlu.rag.lexical import save_sidecar
+from lianlu.rag.truth import write_snapshot
+from lianlu.text.chunks import ChunkConfig, chunk_document
+from lianlu.text.documents import load_documents, load_failures
+
+__all__ = ["ANSWERS", "ASK", "BUILD", "INDEX", "RagAsk", "RagAskRecipe", "RagBuild", "RagBuildRecipe", "open_index"]
+
+INDEX = "index.sqlite"
+_SIDECAR = "index.lexical"
+ANSWERS = "answers.jsonl"
+_PROMPT = "prompt.md"
+
+
+class RagBuildRecipe(Recipe):
+    """How documents are cut."""
+
+    size: int = Field(default=400, ge=20, le=100_000, description="size of a chunk, in Chinese characters")
+    smallest: int = Field(default=40, ge=0, description="a section smaller than this joins the next one")
+
+
+class RagBuild(Step):
+    """Documents in, a knowledge base out."""
+
+    name = "rag.build"
+    version = 1
+    recipe = RagBuildRecipe
+    inputs: Mapping[str, str] = {"documents": "documents"}
+    outputs: Mapping[str, str] = {"index": "index"}
+
+    def run(self, recipe: RagBuildRecipe, inputs: Mapping[str, Files], job: Job) -> Summary:
+        """Fill `index`.
+
+        Raises:
+            DataError: text.no-documents, text.documents-broken
+            LimitError: file.disk-full
+        """
+        config = ChunkConfig(size=recipe.size, smallest=recipe.smallest)
+        documents = [with_language(each) for each in load_documents(inputs["documents"])]
+        chunked = [(each, list(chunk_document(each, config))) for each in job.track(documents, "documents")]
+        folder = job.folder("index")
+        failures = load_failures(inputs["documents"])
+        write_snapshot(folder / INDEX, chunked, failures, canonical_json(config.model_dump()).decode())
+        with KnowledgeBase.open_snapshot(folder / INDEX) as base:
+            save_sidecar(folder / _SIDECAR, base.index, *base.truth.state())
+            status = base.status()
+        return {
+            "documents": status.documents,
+            "chunks": status.chunks,
+            "languages": status.languages,
+            "failed": len(status.failures),
+        }
+
+
+class RagAskRecipe(Recipe):
+    """What to ask, and who answers."""
+
+    questions: list[str] = Field(min_length=1, description="the questions; one may stand without brackets")
+    model: str | None = Field(
+        default=None, description="ModelRef that writes the answers; null quotes sentences instead"
+    )
+    top: int = Field(default=5, ge=1, le=100, description="how many passages a model is given")
+
+    @field_validator("questions", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+
+class RagAsk(Step):
+    """A knowledge base and questions in, cited answers out."""
+
+    name = "rag.ask"
+    version = 1
+    recipe = RagAskRecipe
+    inputs: Mapping[str, str] = {"index": "index", "prompt?": "prompt"}
+    outputs: Mapping[str, str] = {"answers": "predictions"}
+
+    def outside(self, recipe: RagAskRecipe) -> Iterable[Outside]:
+        """The model, with its fingerprint if it is pinned. Raises UsageError llm.*."""
+        if recipe.model is not None:
+            yield ModelInput(recipe.model, _fingerprint(recipe.model))
+
+    def run(self, recipe: RagAskRecipe, inputs: Mapping[str, Files], job: Job) -> Summary:
+        """Fill `answers`.
+
+        Raises:
+            UsageError: rag.empty-question, rag.long-question, llm.*
+            DataError: rag.no-index, rag.corrupt
+            BackendError: the model failed
+        """
+        instructions = _instructions(inputs.get("prompt"))
+        with open_index(inputs["index"]) as base:
+            answers = [
+                ask_base(base, question, model=recipe.model, top=recipe.top, instructions=instructions, job=job)
+                for question in job.track(recipe.questions, "questions")
+            ]
+        lines = b"".join(msgspec.json.encode(answer, order="deterministic") + b"\n" for answer in answers)
+        write_bytes(job.folder("answers") / ANSWERS, lines)
+        return {"answers": [_shown(answer) for answer in answers], "found": sum(answer.found for answer in answers)}
+
+
+def open_index(files: Files) -> KnowledgeBase:
+    """Open an `index` artifact.
+
+    Raises:
+        DataError: rag.no-index, rag.corrupt, rag.format
+    """
+    if INDEX not in files:
+        raise DataError("rag.no-index", kind=files.kind, file=INDEX)
+    return KnowledgeBase.open_snapshot(files[INDEX], sidecar=files.get(_SIDECAR))
+
+
+def _instructions(prompt: Files | None) -> str:
+    if prompt is None:
+        return ""
+    if _PROMPT not in prompt:
+        raise DataError("rag.no-prompt", file=_PROMPT)
+    return Path(prompt[_PROMPT]).read_text(encoding="utf-8")
+
+
+def _fingerprint(ref: str) -> str | None:
+    async def main() -> str | None:
+        from lianlu.llm import open_backend
+
+        async with open_backend(ref) as backend:
+            return (await backend.identity()).fingerprint
+
+    return aio.run(main)
+
+
+def _shown(answer: Answer) -> dict[str, Any]:
+    """An answer for the run's JSON: without the contexts, which stand in answers.jsonl."""
+    shown: dict[str, Any] = msgspec.to_builtins(answer)
+    for citation in shown.get("citations", ()):
+        citation.pop("context", None)
+        citation.pop("context_start", None)
+    shown["nearest"] = [passage["uri"] for passage in shown.get("nearest", ())]
+    return {"citations": [], "dropped": [], **shown}
+
+
+BUILD = RagBuild()
+ASK = RagAsk()
