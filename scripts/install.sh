@@ -17,6 +17,10 @@ uv=$(command -v uv || true)
 if [ -z "$uv" ] && { [ -x "$venv/bin/uv" ] || "$venv/bin/python" -m pip install -q uv 2>/dev/null; }; then
     uv=$venv/bin/uv
 fi
+# uv has names of its own for what pip users have set
+: "${UV_DEFAULT_INDEX:=${PIP_INDEX_URL:-}}" "${UV_INDEX:=${PIP_EXTRA_INDEX_URL:-}}"
+[ -z "$UV_DEFAULT_INDEX" ] || export UV_DEFAULT_INDEX
+[ -z "$UV_INDEX" ] || export UV_INDEX
 if [ -n "$uv" ] && UV_FIND_LINKS=${PIP_FIND_LINKS:-} "$uv" pip install --python "$venv/bin/python" -q -c constraints.txt "$@"; then
     exit 0
 fi

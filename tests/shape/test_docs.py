@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 import pytest
-from reference import ROOT
 
 from conftest import python
 from lianlu.cli.table import VERBS
 from lianlu.core.recipe import shipped
 from lianlu.core.registry import load_target
+from reference import ROOT
 
 LANGUAGES = ("en", "zh_cn")
 PAGES = sorted(

@@ -34,7 +34,7 @@ from lianlu.page import (
 )
 from lianlu.records import Artifact
 
-__all__ = ["REPORT", "ReportRecipe"]
+__all__ = ["REPORT", "Report", "ReportRecipe"]
 
 _SHORT_ID = 12
 _TONES: dict[str, Tone] = {"documents": "accent", "predictions": "good", "scores": "good", "report": "neutral"}

@@ -27,7 +27,7 @@ from lianlu.llm import Backend, Collector, Reply, Sampling, open_backend
 from lianlu.llm.session import load_session, save_session, session_path, sessions
 from lianlu.records import Conversation, Message, Usage, system, user
 
-__all__ = ["Talk", "chat"]
+__all__ = ["Talk", "chat", "file_text"]
 
 _RICH_SUFFIXES = (".pdf", ".docx", ".html", ".htm")
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"

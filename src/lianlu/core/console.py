@@ -76,7 +76,7 @@ class ConsoleSink:
         if self.verbose and isinstance(event, Made):
             return f"  {_leaf(event.job)}: {event.artifact_kind} {event.artifact_id} {event.name}"
         if self.verbose and isinstance(event, Metric):
-            return f"  {_leaf(event.job)}: {event.name} = {event.value:g}"
+            return f"  {_leaf(event.job)}: {event.name} = {'–' if event.value is None else f'{event.value:g}'}"
         return None
 
 

@@ -48,8 +48,10 @@ class Progress(_Base, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Metric(_Base, frozen=True, kw_only=True, omit_defaults=True):
+    """`value` is None where the number was not finite: JSON has no word for it."""
+
     name: str
-    value: float
+    value: float | None
     step: int | None = None
 
 

@@ -6,6 +6,7 @@ code swallow an exception to get the same effect.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 import traceback
@@ -100,7 +101,8 @@ class Job:
         self.emit(Progress(job=self.name, at=self._clock(), label=label, done=done, total=total, unit=unit))
 
     def metric(self, name: str, value: float, step: int | None = None) -> None:
-        self.emit(Metric(job=self.name, at=self._clock(), name=name, value=value, step=step))
+        kept = value if math.isfinite(value) else None
+        self.emit(Metric(job=self.name, at=self._clock(), name=name, value=kept, step=step))
 
     def note(self, text: Text | str, level: Literal["info", "warning", "error"] = "info", code: str = "") -> None:
         both = text if isinstance(text, Text) else Text(text, "")

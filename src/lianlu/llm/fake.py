@@ -42,7 +42,17 @@ from lianlu.llm.backend import (
 from lianlu.llm.refusal import refusal
 from lianlu.records import Conversation, FinishReason, Message, ReasoningPart, TextPart, ToolCallPart, Usage, assistant
 
-__all__ = ["FakeBackend", "FakeCall", "FakeUsage", "Fault", "Rule", "Script", "open_backend"]
+__all__ = [
+    "FakeBackend",
+    "FakeCall",
+    "FakeUsage",
+    "Fault",
+    "Rule",
+    "Script",
+    "last_user_text",
+    "open_backend",
+    "prompt_text",
+]
 
 _TOKEN = re.compile(r"\s*(?:[\u3400-\u9fff]|[^\W\u3400-\u9fff]+|[^\w\s])|\s+")
 _VECTOR_LENGTH = 256

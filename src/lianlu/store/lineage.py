@@ -15,7 +15,7 @@ import msgspec
 from lianlu.core.hashing import sha256_file
 from lianlu.records import Artifact, Source
 
-__all__ = ["Edge", "Graph", "Lineage", "Node", "SourceState", "made_files", "mermaid", "trace"]
+__all__ = ["Edge", "Graph", "Lineage", "Node", "SourceState", "made_files", "mermaid", "source_path", "trace"]
 
 State = Literal["same", "changed", "missing", "remote"]
 MadeFiles = Mapping[tuple[str, str], str]

@@ -20,7 +20,7 @@ from lianlu.core.i18n import Text
 from lianlu.records import Artifact, ArtifactFile
 from lianlu.store.names import file_name_problem, is_sha256
 
-__all__ = ["MANIFEST_VERSION", "Manifests", "Stamp", "artifact_id", "id_of", "is_id"]
+__all__ = ["MANIFEST_VERSION", "Manifests", "Stamp", "artifact_id", "decode", "encode", "id_of", "is_id"]
 
 MANIFEST_VERSION = 1
 _ID = re.compile(rf"[0-9a-f]{{{ID_LENGTH}}}")
