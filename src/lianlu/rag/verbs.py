@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from lianlu.core.console import print_table, say
-from lianlu.core.errors import DataError, UsageError
+from lianlu.core.errors import DataError, UsageError, failure_text
 from lianlu.core.i18n import Text, pick
 from lianlu.core.verb import Call, Outcome, RoomGroup, argument, option, verb
 from lianlu.rag.answer import Answer, Citation, Passage
@@ -229,7 +229,7 @@ def _summary(call: Call, name: str) -> dict[str, Any]:
 def _show_failures(failures: Sequence[Failure], *, everything: bool = False) -> None:
     shown = failures if everything else failures[:_SHOWN_FAILURES]
     for failure in shown:
-        say(f"  ✗ {failure.uri}: {failure.reason} [{failure.code}]")
+        say(f"  ✗ {failure.uri}: {failure_text(failure).message.show()} [{failure.code}]")
     if len(failures) > len(shown):
         say(pick(f"  … {len(failures) - len(shown)} more", f"  …… 还有 {len(failures) - len(shown)} 个"))
 
