@@ -146,7 +146,8 @@ def error_text(code: str) -> ErrorText:
 def failure_text(failure: Failure) -> ErrorText:
     """Why an item failed, in both languages; a failure without a known code keeps its English reason."""
     text = error_text(failure.code)
-    if not failure.facts:
+    has_words = text.message.en not in ("", failure.code)
+    if not failure.facts and (not has_words or "{" in text.message.en + text.hint.en):
         return ErrorText(Text(failure.reason, failure.reason), Text(failure.hint, failure.hint))
     return ErrorText(_filled(text.message, failure.facts), _filled(text.hint, failure.facts))
 

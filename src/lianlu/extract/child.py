@@ -21,7 +21,6 @@ import msgspec
 
 from lianlu.core import errors
 from lianlu.core.errors import BackendError, Cancelled, DataError, LianluError
-from lianlu.core.i18n import Text
 from lianlu.extract.reader import ReadConfig
 from lianlu.extract.worker import HEADER_BYTES, Limits, Reply, Request
 from lianlu.records import Document
@@ -188,11 +187,8 @@ def _how(process: subprocess.Popen[bytes]) -> str:
 
 def _error_of(reply: Reply) -> LianluError:
     family: type[LianluError] = getattr(errors, reply.family, DataError)
-    return family(reply.code, **{name: _fact(fact) for name, fact in reply.facts.items()})
-
-
-def _fact(fact: Any) -> Any:
-    return Text(fact["en"], fact["zh"]) if isinstance(fact, dict) else fact
+    facts: dict[str, Any] = dict(reply.facts)
+    return family(reply.code, **facts)
 
 
 def _close_quietly(stream: IO[bytes]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lianlu.core.errors import error_text
+from lianlu.core.errors import failure_text
 from lianlu.core.files import Files
 from lianlu.core.i18n import Text
 from lianlu.page import Badge, Column, Fact, Facts, Fold, Markdown, Part, Section, SectionContext, Table
@@ -64,15 +64,13 @@ def _table(entries: Sequence[DocumentEntry]) -> Table:
 
 
 def _failures(failures: Sequence[Failure]) -> Table:
-    rows = [(failure.uri, Badge(failure.code, "bad"), failure.reason, _hint(failure)) for failure in failures]
+    texts = [failure_text(failure) for failure in failures]
+    rows = [
+        (failure.uri, Badge(failure.code, "bad"), text.message, text.hint)
+        for failure, text in zip(failures, texts, strict=True)
+    ]
     columns = (Text("file", "文件"), Text("code", "代码"), Text("reason", "原因"), Text("what to do", "处理办法"))
     return Table(columns, rows, title=Text("Files that could not be read", "未能读取的文件"))
-
-
-def _hint(failure: Failure) -> Text | str:
-    """Both languages where the hint needs no facts, which a Failure does not keep."""
-    hint = error_text(failure.code).hint
-    return failure.hint if not hint.en or "{" in hint.en else hint
 
 
 def _preview(files: Files, entry: DocumentEntry) -> Fold:

@@ -13,7 +13,6 @@ from io import BytesIO
 from pathlib import PurePosixPath
 
 from lianlu.core.errors import DataError
-from lianlu.core.i18n import Text
 from lianlu.core.registry import names
 
 __all__ = ["MEDIA_TYPES", "reader_name"]
@@ -45,24 +44,18 @@ _ENDINGS = {
     "": "text",
 }
 _HTML_START = re.compile(rb"(?:\s|<\?xml[^>]*>|<!--.*?-->)*(?:<!doctype\s+html|<html[\s>])", re.IGNORECASE | re.DOTALL)
-_IMAGE = Text("an image, which needs text recognition (planned)", "图像，需要文字识别（计划中）")
-_SIGNS: tuple[tuple[bytes, Text], ...] = (
-    (b"\x89PNG", _IMAGE),
-    (b"\xff\xd8\xff", _IMAGE),
-    (b"GIF8", _IMAGE),
-    (b"II*\x00", _IMAGE),
-    (b"MM\x00*", _IMAGE),
-    (b"BM", _IMAGE),
-    (b"RIFF", Text("a media file", "音视频或图像文件")),
-    (b"\x1f\x8b", Text("a gzip archive", "gzip 压缩包")),
-    (b"BZh", Text("a bzip2 archive", "bzip2 压缩包")),
-    (b"\xfd7zXZ", Text("an xz archive", "xz 压缩包")),
-    (b"7z\xbc\xaf", Text("a 7z archive", "7z 压缩包")),
-    (b"Rar!", Text("a rar archive", "rar 压缩包")),
-    (b"{\\rtf", Text("a rich text file", "RTF 文件")),
-    (b"\x7fELF", Text("a program", "可执行程序")),
-    (b"MZ\x90", Text("a program", "可执行程序")),
-    (b"SQLite format 3", Text("a database", "数据库")),
+_IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*")
+_SIGNS: tuple[tuple[bytes, str], ...] = (
+    (b"RIFF", "RIFF"),
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ", "xz"),
+    (b"7z\xbc\xaf", "7z"),
+    (b"Rar!", "rar"),
+    (b"{\\rtf", "RTF"),
+    (b"\x7fELF", "ELF"),
+    (b"MZ\x90", "EXE"),
+    (b"SQLite format 3", "SQLite"),
 )
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _HEAD_BYTES = 4096
@@ -76,7 +69,7 @@ def reader_name(content: bytes, name: str) -> str:
         name: its name or path; only the ending counts.
 
     Raises:
-        DataError: extract.unknown-format, extract.encrypted, extract.broken
+        DataError: extract.unknown-format, extract.other-format, extract.image, extract.encrypted, extract.broken
     """
     head = content[:_HEAD_BYTES]
     ending = PurePosixPath(name).suffix.lower().removeprefix(".")
@@ -91,14 +84,16 @@ def reader_name(content: bytes, name: str) -> str:
         return plugin
     if ending in ("pdf", "docx"):
         raise DataError("extract.broken", what=ending, why="the file does not begin as such a file does")
+    if head.startswith(_IMAGES):
+        raise DataError("extract.image")
     for sign, what in _SIGNS:
-        if head.startswith(sign) and not (sign == b"BM" and ending in _ENDINGS):
-            raise _unknown(ending, what)
+        if head.startswith(sign):
+            raise DataError("extract.other-format", what=what)
     if _HTML_START.match(_narrow(head)):
         return "html"
     if ending in _ENDINGS:
         return _ENDINGS[ending]
-    raise _unknown(ending, Text("a format lianlu does not read", "lianlu 尚不支持的格式"))
+    raise DataError("extract.unknown-format", ending=f".{ending}")
 
 
 def _narrow(head: bytes) -> bytes:
@@ -114,23 +109,19 @@ def _zip_reader(content: bytes, ending: str) -> str:
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         if ending == "docx":
             raise DataError("extract.broken", what="docx", why=str(error)) from error
-        raise _unknown(ending, Text("a broken zip archive", "损坏的 zip 压缩包")) from error
+        raise DataError("extract.other-format", what="zip") from error
     if "word/document.xml" in parts or ("[Content_Types].xml" in parts and "word/document2.xml" in parts):
         return "docx"
     if ending and ending not in MEDIA_TYPES and ending not in _ENDINGS and ending in names("reader"):
         return ending
     if any(part.startswith("ppt/") for part in parts):
-        raise _unknown(ending, Text("a presentation (planned)", "演示文稿（计划中）"))
+        raise DataError("extract.other-format", what="pptx")
     if any(part.startswith("xl/") for part in parts):
-        raise _unknown(ending, Text("a spreadsheet (planned)", "电子表格（计划中）"))
-    raise _unknown(ending, Text("a zip archive", "zip 压缩包"))
+        raise DataError("extract.other-format", what="xlsx")
+    raise DataError("extract.other-format", what="zip")
 
 
 def _ole(content: bytes) -> DataError:
     if "EncryptedPackage".encode("utf-16-le") in content:
         return DataError("extract.encrypted", what="docx")
-    return _unknown("doc", Text("an Office 97–2003 file", "Office 97–2003 文件"))
-
-
-def _unknown(ending: str, what: Text) -> DataError:
-    return DataError("extract.unknown-format", ending=f".{ending}" if ending else "-", what=what)
+    return DataError("extract.other-format", what="doc, xls, ppt (1997–2003)")

@@ -67,6 +67,7 @@ class Extract(Step):
     recipe = ExtractRecipe
     inputs: Mapping[str, str] = {}
     outputs: Mapping[str, str] = {"documents": "documents"}
+    found_in = ("reader",)
 
     def outside(self, recipe: ExtractRecipe) -> Iterable[Outside]:
         """The files that will be read. Raises UsageError file.missing, extract.no-files."""

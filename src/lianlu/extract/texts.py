@@ -7,6 +7,11 @@ from lianlu.core.i18n import Text
 
 __all__ = ["ERRORS"]
 
+_READS = Text(
+    "lianlu reads md, txt, rst, html, pdf and docx; convert it or leave it out with --exclude",
+    "lianlu 可读取 md、txt、rst、html、pdf、docx；请转换格式，或用 --exclude 排除",
+)
+
 ERRORS: dict[str, ErrorText] = {
     "extract.all-failed": ErrorText(
         Text("none of the {count} files could be read:\n{reasons}", "{count} 个文件都无法读取：\n{reasons}"),
@@ -34,6 +39,13 @@ ERRORS: dict[str, ErrorText] = {
         Text(
             "remove the protection in the program that made it, then extract again",
             "请先在原软件中去除密码保护，再重新提取",
+        ),
+    ),
+    "extract.image": ErrorText(
+        Text("this is an image, which needs text recognition", "这是图像，需要文字识别"),
+        Text(
+            "recognition (OCR) is planned; give a version with text, or leave it out with --exclude",
+            "文字识别（OCR）尚在计划中；请提供带文本的版本，或用 --exclude 排除",
         ),
     ),
     "extract.link-outside": ErrorText(
@@ -75,6 +87,10 @@ ERRORS: dict[str, ErrorText] = {
         Text("reading needs more than {limit_mb} MB of memory", "读取所需内存超过 {limit_mb} MB"),
         Text("split the file, or raise max_memory_mb in the recipe", "请拆分文件，或在配方中调高 max_memory_mb"),
     ),
+    "extract.other-format": ErrorText(
+        Text("the content of this file is {what}, which is not read", "该文件的内容是 {what}，lianlu 不读取"),
+        _READS,
+    ),
     "extract.out-is-input": ErrorText(
         Text("the results would be written into {out!r}, which is being read", "结果会写入正在读取的文件夹 {out!r}"),
         Text("choose another folder with --out", "请用 --out 换一个文件夹"),
@@ -102,10 +118,7 @@ ERRORS: dict[str, ErrorText] = {
         Text("split the file, or raise max_seconds in the recipe", "请拆分文件，或在配方中调高 max_seconds"),
     ),
     "extract.unknown-format": ErrorText(
-        Text("{ending}: {what}", "{ending}：{what}"),
-        Text(
-            "lianlu reads md, txt, rst, html, pdf and docx; convert it or leave it out with --exclude",
-            "lianlu 可读取 md、txt、rst、html、pdf、docx；请转换格式，或用 --exclude 排除",
-        ),
+        Text("{ending} is no format that lianlu reads", "lianlu 不读取 {ending} 格式"),
+        _READS,
     ),
 }

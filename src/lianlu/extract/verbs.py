@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lianlu.core import registry
 from lianlu.core.console import print_table, say
-from lianlu.core.errors import UsageError, error_text
+from lianlu.core.errors import UsageError, failure_text
 from lianlu.core.files import Files
-from lianlu.core.i18n import Text, language, pick
+from lianlu.core.i18n import Text, pick
 from lianlu.core.verb import Call, Outcome, argument, option, verb
 from lianlu.extract.read import FoundFile
 from lianlu.extract.step import EXTRACT, ExtractRecipe, extract_into
@@ -90,9 +91,10 @@ def _register(call: Call, folder: Path, recipe: ExtractRecipe, found: list[Found
             uri = file.path.absolute().relative_to(root).as_posix()
             sources.append(Source(uri=uri, sha256=sha256_file(file.path), size=file.path.stat().st_size))
     settings = recipe.model_dump(mode="json") | {"files": [Path(path).name for path in recipe.files]}
-    code = code_fingerprint("lianlu.extract.step")
+    modules = {target.partition(":")[0] for each in registry.claims("reader").values() for target in each}
+    code = [code_fingerprint(module) for module in ("lianlu.extract.step", *sorted(modules))]
     hashes = canonical_json([(source.uri, source.sha256) for source in sources])
-    key = short_id(EXTRACT.name, str(EXTRACT.version), code, canonical_json(settings), hashes)
+    key = short_id(EXTRACT.name, str(EXTRACT.version), *code, canonical_json(settings), hashes)
     stamp = StepStamp(name=EXTRACT.name, version=EXTRACT.version, key=key, output="documents", recipe=settings)
     artifact = register_folder(
         folder, kind="documents", step=stamp, sources=sources, sources_root=str(root), store_root=call.store, job=job
@@ -122,7 +124,7 @@ def _show(folder: Path, entries: list[DocumentEntry], failures: list[Failure]) -
         say()
         print_table(
             (pick("not read", "未能读取"), pick("reason", "原因"), pick("what to do", "处理办法")),
-            [(failure.uri, failure.reason, _hint(failure)) for failure in failures[:_MOST_ROWS]],
+            [_why(failure) for failure in failures[:_MOST_ROWS]],
         )
     say(
         pick(
@@ -132,7 +134,6 @@ def _show(folder: Path, entries: list[DocumentEntry], failures: list[Failure]) -
     )
 
 
-def _hint(failure: Failure) -> str:
-    """The hint in the reader's language where it needs no facts."""
-    hint = error_text(failure.code).hint
-    return failure.hint if language() == "en" or "{" in hint.zh else hint.zh
+def _why(failure: Failure) -> tuple[str, str, str]:
+    text = failure_text(failure)
+    return failure.uri, text.message.show(), text.hint.show()

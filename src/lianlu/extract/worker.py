@@ -22,9 +22,6 @@ import msgspec
 from lianlu.core import registry
 from lianlu.core.errors import DataError, LianluError, UsageError
 from lianlu.core.hashing import sha256_bytes
-
-# The readers are found by name; they are imported here so that the step's cache key reaches their sources.
-from lianlu.extract import docx, html, markdown, pdf, plain, rst  # noqa: F401 # pyright: ignore[reportUnusedImport]
 from lianlu.extract.reader import ReadConfig
 from lianlu.extract.sniff import MEDIA_TYPES, reader_name
 from lianlu.records import Document, Source
@@ -56,7 +53,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     document: Document | None = None
     family: str = ""
     code: str = ""
-    facts: dict[str, Any] = {}
+    facts: dict[str, str | int | float] = {}
     peak_bytes: int = 0
 
 
@@ -109,18 +106,8 @@ def _family(error: LianluError) -> str:
     return next(each.__name__ for each in type(error).__mro__ if each.__module__ == LianluError.__module__)
 
 
-def _plain(facts: dict[str, Any]) -> dict[str, Any]:
-    """Facts as msgpack carries them; a Text travels as its two halves."""
-    from lianlu.core.i18n import Text
-
-    return {
-        name: {"en": fact.en, "zh": fact.zh}
-        if isinstance(fact, Text)
-        else fact
-        if isinstance(fact, (int, float, str))
-        else str(fact)
-        for name, fact in facts.items()
-    }
+def _plain(facts: dict[str, Any]) -> dict[str, str | int | float]:
+    return {name: fact if isinstance(fact, (int, float, str)) else str(fact) for name, fact in facts.items()}
 
 
 def _content(path: Path, max_bytes: int) -> bytes:

@@ -25,6 +25,7 @@ _MARKS = (
 )
 _SAMPLE_BYTES = 1 << 16
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\b\x1b")) + b"\x7f"
+_WIDE_CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _MOST_CONTROLS = 0.02  # real text has none; a log may have a stray one
 _MOST_REPLACED = 0.01  # of the characters beyond ASCII: a few broken bytes do not make UTF-8 something else
 _EVERYDAY_SHARE = 0.12  # Chinese prose has 0.3 and more; wrongly decoded bytes have below 0.06
@@ -113,7 +114,7 @@ def _wide(content: bytes) -> Decoded:
     for encoding, here, there in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
         if len(content) % 2 == 0 and here > 20 * there and here * 20 > len(sample):
             decoded = _strict(content, encoding)
-            if decoded is not None and "\x00" not in decoded.text:
+            if decoded is not None and not _WIDE_CONTROLS.search(decoded.text):
                 return decoded
     raise DataError("text.binary", why=f"{content.count(0)} NUL bytes")
 

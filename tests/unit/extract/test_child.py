@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
-from extract_made import plugin_folder
 
 from lianlu.core.errors import Cancelled, DataError, LianluError
 from lianlu.extract.child import Child
 from lianlu.extract.reader import ReadConfig
 from lianlu.extract.worker import Limits
+from made_files import plugin_folder
 
 LIMITS = Limits(max_bytes=1_000_000, max_seconds=60, max_memory_bytes=1 << 30)
 

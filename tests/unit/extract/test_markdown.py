@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 import pytest
-from extract_made import source_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from lianlu.extract.markdown import plain_words, read
 from lianlu.extract.reader import ReadConfig
 from lianlu.records import Block, Document
 from lianlu.text.decode import decode
+from made_files import source_of
 
 
 def document(text: str | bytes) -> Document:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from extract_made import source_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +8,7 @@ from lianlu.core.errors import DataError
 from lianlu.extract.plain import read
 from lianlu.extract.reader import ReadConfig
 from lianlu.records import Document
+from made_files import source_of
 
 
 def document(text: str, encoding: str = "utf-8") -> Document:

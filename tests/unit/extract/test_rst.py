@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 import pytest
-from extract_made import source_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from lianlu.core.errors import DataError
 from lianlu.extract.reader import ReadConfig
 from lianlu.extract.rst import inline_markdown, read
 from lianlu.records import Document
+from made_files import source_of
 
 
 def document(text: str) -> Document:

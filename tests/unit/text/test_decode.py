@@ -50,8 +50,15 @@ def test_newlines_stay_as_they_are() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"\x00\x01\x02", b"PK\x03\x04\x00\x00\x08\x08", b"abc\x00def", bytes(range(1, 32)) * 9, b"\x00" * 100],
-    ids=["nul", "zip", "one nul", "controls", "zeros"],
+    [
+        b"\x00\x01\x02",
+        b"PK\x03\x04\x00\x00\x08\x08",
+        b"abc\x00def",
+        b"\x00\x01\x02\x03" * 9,
+        bytes(range(1, 32)) * 9,
+        b"\x00" * 100,
+    ],
+    ids=["nul", "zip", "one nul", "counting", "controls", "zeros"],
 )
 def test_binary_is_refused(content: bytes) -> None:
     with pytest.raises(DataError) as caught:
