@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lianlu.rag.lexical import LexicalIndex
+from lianlu.rag.quantities import Quantity, agrees, quantities
 from lianlu.rag.question import Question
 from lianlu.rag.truth import ChunkRow
 from lianlu.records import Span
@@ -30,8 +31,9 @@ _INTRODUCTION = 0.2
 _STEPS = 0.35
 _FORM = 0.12
 _SAME = 0.5
+_OTHER_NUMBER = 0.6  # of exit code 3, not of exit code 5
 _LEAD_IN = 0.2  # "as follows:" says nothing without what follows
-_FOREIGN = 0.3  # a sentence in another language than the question
+_FOREIGN = 0.6  # a sentence in another language than the question
 _WORTH_KEEPING = 0.5
 _WORTH_KEEPING_DEFINITION = 0.75
 _ENOUGH_EVIDENCE = 0.35
@@ -165,6 +167,7 @@ def _candidates(
         unit.terms = frozenset(terms(unit.plain))
         unit.overlap = _sum_of(weights, unit.terms) / total
     headings = _sum_of(weights, frozenset(terms(" ".join((row.title, *row.chunk.headings))))) / total
+    numbers = {each for each in quantities(question.text) if not each.unit}  # labels, as in exit code 3
     asked_in_chinese = _cjk_share(question.text) > _CJK_PAGE_SHARE
     kept: list[_Candidate] = []
     for number, unit in enumerate(units):
@@ -177,10 +180,17 @@ def _candidates(
         ) + unit.form
         if unit.plain.rstrip().endswith((":", "：")):
             unit.score -= _LEAD_IN
+        if numbers and _is_about_another_number(unit.plain, numbers):
+            unit.score -= _OTHER_NUMBER
         if asked_in_chinese != (_cjk_share(unit.plain) > _CJK_PAGE_SHARE):
             unit.score -= _FOREIGN
         kept.append(unit)
     return kept
+
+
+def _is_about_another_number(text: str, wanted: set[Quantity]) -> bool:
+    having = quantities(text)
+    return bool(having) and not any(agrees(number, having) for number in wanted)
 
 
 def _unit(found: Found, span: Span) -> _Candidate:
@@ -228,7 +238,7 @@ def _definition(unit: _Candidate, subject: str) -> float:
     name = re.escape(subject)
     is_definition = re.search(
         rf"^(?:.{{0,12}}[，,：:]\s*)?(?:the |an? )?{name}\s*(?:v?\d[\w.]*)?\s*(?:[（(][^（()）]{{0,60}}[)）]\s*)?[，,]?\s*"
-        r"(?:(?:(?:其实|就|也|即|主要)?(?:是(?!否|不是)|为(?:一|了?解)|指|意为|即|属于|用于)|——|--)"
+        r"(?:(?:(?:其实|就|也|即|主要)?(?:是(?!否|不是)|为(?:一|了?解)|指|意为|即|属于|用于)|——|--\s)"
         r"|(?:is|are|was|were)\s+(?:an?|the|one|our|used|designed|built)\b|refers? to|stands? for|means)",
         said,
     )

@@ -62,6 +62,25 @@ def test_what_is_not_in_the_documents_is_not_answered(two: KnowledgeBase, questi
     assert (answer.found, answer.citations, answer.reason) == (False, (), "weak-evidence")
 
 
+def test_sentences_about_another_number_are_not_quoted(base: KnowledgeBase, make_document: Make) -> None:
+    listed = "# 错误\n\n退出码 3 表示文件有问题。\n\n退出码 5 表示超出限制。\n\n退出码 130 表示已取消。"
+    base.put([make_document("a.md", listed)])
+    assert [each.quote for each in ask_by_quoting(base, "退出码 3 表示什么？").citations] == [
+        "退出码 3 表示文件有问题。"
+    ]
+
+
+def test_the_language_of_the_question_is_preferred(base: KnowledgeBase, make_document: Make) -> None:
+    base.put(
+        [
+            make_document("en.md", "# Lumen\n\nLumen is a toolkit."),
+            make_document("zh.md", "# Lumen\n\nLumen 是一个工具箱。"),
+        ]
+    )
+    assert [each.uri for each in ask_by_quoting(base, "Lumen 是什么？").citations] == ["zh.md"]
+    assert [each.uri for each in ask_by_quoting(base, "What is Lumen?").citations] == ["en.md"]
+
+
 def test_quotes_are_slices_of_the_document_and_of_the_source(two: KnowledgeBase) -> None:
     texts = {"xtuner.md": XTUNER, "lmdeploy.md": LMDEPLOY}
     for question in ("xtuner是什么？", "What is LMDeploy?", "怎么安装 XTuner？", "显存"):
