@@ -31,16 +31,22 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _SPACES = re.compile(r"[ \t\r\n\f\v\u200b\ufeff]+")
 _LANGUAGE_CLASS = re.compile(r"(?:^|\s)(?:language|lang|highlight|highlight-source|brush:)-?\s*([\w+#.-]+)")
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_LARGE = 5_000_000  # characters
 _MOST_CELLS = 20_000
 _DEEPEST = 200
 
 
 def parse_html(text: str) -> Any:
-    """The root element of an HTML text; None when there is nothing in it. No network, no entities, no huge trees."""
+    """The root element of an HTML text; None when there is nothing in it. No network and no entities.
+
+    libxml2 cuts a text of more than ten million characters unless it is told that the file is meant to be large.
+    """
     from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
     from lxml.html import HTMLParser, document_fromstring
 
-    parser = HTMLParser(encoding="utf-8", no_network=True, huge_tree=False, remove_comments=True, remove_pis=True)
+    parser = HTMLParser(
+        encoding="utf-8", no_network=True, huge_tree=len(text) > _LARGE, remove_comments=True, remove_pis=True
+    )
     try:
         return document_fromstring(_without_unpairable(text).encode(), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError):
@@ -83,7 +89,7 @@ def blocks_of(root: Any, lines: Lines | None = None) -> list[Block]:
         root: an element of `parse_html`.
         lines: the source, to give each block the span of lines its element has there.
     """
-    return list(_Builder(lines).blocks(root))
+    return list(_Builder(lines).blocks(root, 0))
 
 
 @dataclass
@@ -104,8 +110,8 @@ class _Builder:
         self._run_lines: list[int] = []
         self._found: list[_Found] = []
 
-    def blocks(self, root: Any) -> Iterator[Block]:
-        self._enter(root, 0)
+    def blocks(self, root: Any, depth: int) -> Iterator[Block]:
+        self._enter(root, depth)
         self._flush()
         for found in self._found:
             yield self._block(found)
@@ -148,7 +154,7 @@ class _Builder:
         elif tag == "figure":
             self._figure(element, depth)
         elif tag == "blockquote":
-            self._quote(element)
+            self._quote(element, depth)
         else:
             self._enter(element, depth)
             self._flush()
@@ -223,8 +229,8 @@ class _Builder:
             self._flush()
             self._emit("figure", shown, element)
 
-    def _quote(self, element: Any) -> None:
-        inner = "\n\n".join(block.markdown for block in blocks_of(element))
+    def _quote(self, element: Any, depth: int) -> None:
+        inner = "\n\n".join(block.markdown for block in _Builder(None).blocks(element, depth + _DEEPEST // 10))
         self._emit("para", "\n".join(f"> {line}".rstrip() for line in inner.splitlines()), element)
 
 

@@ -27,10 +27,13 @@ __all__ = ["plain_words", "read"]
 _FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(?P<yaml>.*?)(?:\r?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|$)", re.DOTALL)
 _LONGEST_FRONT_MATTER = 64_000
 _ALIAS = re.compile(r"(?:^|[\s:\[{,-])[&*][\w-]", re.MULTILINE)
-_IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\](?:\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s+[\"'][^\"']*[\"'])?\)|\[[^\]]*\])")
-_EMPTY_LINK = re.compile(r"\[\s*\](?:\([^)]*\)|\[[^\]]*\])")
-_LINK = re.compile(r"\[(?P<words>[^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
-_TAG = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]*>", re.DOTALL)
+# No part of these may run on past the next mark of its own kind: text like `![![![` would cost its length squared.
+_IMAGE = re.compile(
+    r"!\[(?P<alt>[^\[\]]*)\](?:\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*(?:\s+(?:\"[^\"()]*\"|'[^'()]*'))?\)|\[[^\[\]]*\])"
+)
+_EMPTY_LINK = re.compile(r"\[\s*\](?:\([^()]*\)|\[[^\[\]]*\])")
+_LINK = re.compile(r"\[(?P<words>[^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
+_TAG = re.compile(r"<!--.{0,2000}?-->|</?[A-Za-z][^<>]*>", re.DOTALL)
 _DIRECTIVE = re.compile(r"^\{(?P<name>[\w:-]+)\}")
 _DIRECTIVES_LEFT_OUT = ("toctree", "contents", "raw", "include", "automodule", "autoclass", "autofunction")
 _DIRECTIVES_OF_CODE = ("code", "code-block", "code-cell", "eval-rst", "literalinclude", "mermaid", "sourcecode")

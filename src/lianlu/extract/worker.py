@@ -30,6 +30,7 @@ __all__ = ["HEADER_BYTES", "Limits", "Reply", "Request", "main", "read_path"]
 
 HEADER_BYTES = 8
 _OPEN_FILES = 64
+_DEEPEST_CALLS = 4000  # documents nest deeper than programs
 _WRITTEN_BYTES = 1 << 20  # stderr only
 
 
@@ -66,6 +67,7 @@ def main() -> None:
     os.dup2(2, 1)
     limits = msgspec.msgpack.decode(_frame(requests), type=Limits)
     _confine(limits)
+    sys.setrecursionlimit(_DEEPEST_CALLS)
     _send(replies, Reply())
     decoder = msgspec.msgpack.Decoder(Request)
     while frame := _frame(requests):

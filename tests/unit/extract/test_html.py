@@ -108,9 +108,10 @@ BOMB = (
         "<div>" * 5000 + "end" + "</div>" * 5000,
         "<p>" + "<b>" * 3000 + "end",
         "<ul><li>" * 900 + "end",
+        "<blockquote>" * 900 + "end",
         "<table><tr><td colspan=999999999 rowspan=999999>x<td>end</tr><tr><td>1<td>2</tr></table>",
     ],
-    ids=["laughs", "external entity", "deep divs", "deep inline", "deep lists", "huge spans"],
+    ids=["laughs", "external entity", "deep divs", "deep inline", "deep lists", "deep quotes", "huge spans"],
 )
 def test_hostile_pages_do_no_harm(html: str) -> None:
     try:

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -142,6 +144,17 @@ def test_file_without_words_is_told(text: str) -> None:
 
 def test_plain_words_drops_marks() -> None:
     assert plain_words("**a** [b](c) ![d](e) `f_g` <b>h</b> snake_case \\[x\\]") == "a b f_g h snake_case [x]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["![" * 50_000, "[" * 50_000, "x <!-- " * 50_000, "<a " * 50_000, ">" * 50_000 + "a", "# " + "*a " * 50_000, "[![a](" * 20_000],
+)  # fmt: skip
+def test_unclosed_marks_cost_no_more_than_their_length(text: str) -> None:
+    began = time.process_time()
+    with suppress(DataError):
+        document(text)
+    assert time.process_time() - began < 5
 
 
 @settings(max_examples=60, deadline=None)
