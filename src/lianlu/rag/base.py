@@ -15,9 +15,9 @@ from pathlib import Path
 
 import msgspec
 
-from lianlu.core.errors import DataError, UsageError
+from lianlu.core.errors import DataError, LianluError, UsageError, failure_text
 from lianlu.core.hashing import canonical_json
-from lianlu.core.i18n import suggest
+from lianlu.core.i18n import Text, suggest
 from lianlu.core.job import Job
 from lianlu.core.settings import Settings
 from lianlu.rag.answer import Passage
@@ -48,6 +48,7 @@ _NAME = re.compile(r"[^\W_][\w.-]*")
 _LONGEST_NAME = 64
 _SUFFIX = ".sqlite"
 _SIDECAR = ".lexical"
+_SHOWN_REASONS = 10
 
 
 @dataclass
@@ -252,6 +253,8 @@ class KnowledgeBase:
         if not files:
             raise UsageError("rag.nothing-to-read", paths=", ".join(str(path) for path in named))
         reading = read_files(files, roots, job)
+        if not reading.documents:
+            raise _nothing_read([failure for _, failure in reading.failures])
         with self.truth.writing():
             self.truth.clear()
             self._configure(config)
@@ -396,14 +399,32 @@ def build(
 
     Raises:
         UsageError: file.missing, rag.bad-name, rag.no-paths, rag.nothing-to-read
+        DataError: rag.nothing-read; a base of that name stays as it was
         LimitError: rag.busy, file.disk-full
     """
     named = [paths] if isinstance(paths, (str, Path)) else list(paths)
     if not named:
         raise UsageError("rag.no-paths", verb="build", name=name)
     path = base_path(name, root=root, settings=settings)
+    existed = path.exists()
     base = KnowledgeBase(_opened(path, name))
-    return base, base.rebuild(named, config or ChunkConfig(), job or Job("rag"))
+    try:
+        return base, base.rebuild(named, config or ChunkConfig(), job or Job("rag"))
+    except LianluError:
+        base.close()
+        if not existed:
+            remove_files(path)
+        raise
+
+
+def _nothing_read(failures: Sequence[Failure]) -> DataError:
+    """None of the files could be read: an error, and a base of that name stays as it was."""
+    shown = [(failure.uri, failure_text(failure).message) for failure in failures[:_SHOWN_REASONS]]
+    reasons = Text(
+        "\n".join(f"  {uri}: {reason.en}" for uri, reason in shown),
+        "\n".join(f"  {uri}：{reason.zh}" for uri, reason in shown),
+    )
+    return DataError("rag.nothing-read", count=len(failures), reasons=reasons)
 
 
 def _opened(path: Path, name: str) -> Truth:

@@ -46,6 +46,13 @@ ERRORS: dict[str, ErrorText] = {
         ),
         Text("try again when it has finished; reading is possible meanwhile", "请等它结束后再试；其间仍可查询"),
     ),
+    "rag.nothing-read": ErrorText(
+        Text("none of the {count} files could be read:\n{reasons}", "{count} 个文件都无法读取：\n{reasons}"),
+        Text(
+            "mend these files, or name others; a base that existed is unchanged",
+            "请修复这些文件或换用其他文件；已有的知识库保持不变",
+        ),
+    ),
     "rag.nothing-to-read": ErrorText(
         Text("there are no files in {paths}", "{paths} 中没有文件"),
         Text(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lianlu import rag
-from lianlu.core.errors import UsageError
+from lianlu.core.errors import DataError, UsageError
 from lianlu.rag.base import KnowledgeBase, base_path, names
 from lianlu.rag.truth import Truth
 
@@ -90,15 +90,15 @@ def test_files_of_one_name_in_two_folders_both_stay(folder: Path, tmp_path: Path
         assert base.status().documents == 6
 
 
-def test_a_folder_of_broken_files_gives_an_empty_base_and_reasons(tmp_path: Path) -> None:
+def test_a_folder_of_broken_files_is_an_error_with_the_reasons(tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.md").write_bytes(b"")
     (tmp_path / "bad" / "b.pdf").write_bytes(b"%PDF-1.4 broken")
-    base, changes = rag.build("bad", tmp_path / "bad")
-    with base:
-        assert len(changes.failed) == 2
-        assert base.status().documents == 0
-        assert not rag.ask("bad", "甲是什么？").found
+    with pytest.raises(DataError) as caught:
+        rag.build("bad", tmp_path / "bad")
+    assert caught.value.code == "rag.nothing-read"
+    assert "a.md: the file is empty" in str(caught.value)
+    assert rag.names() == []
 
 
 def test_a_folder_that_is_gone_does_not_empty_the_base(folder: Path) -> None:
@@ -235,11 +235,11 @@ def test_each_revision_of_a_readme_answers_for_itself(revision: str, words: str)
 @needs_history
 def test_the_empty_revision_is_reported_and_not_answered() -> None:
     (path,) = (DATA / "xtuner_readme_history").glob("001_*.md")
-    base, changes = rag.build("xtuner", path)
-    base.close()
-    assert [failure.code for failure in changes.failed] == ["extract.empty"]
-    answer = rag.ask("xtuner", "xtuner是什么？")
-    assert (answer.found, answer.reason) == (False, "no-documents")
+    with pytest.raises(DataError) as caught:
+        rag.build("xtuner", path)
+    assert f"{path.name}: the file is empty" in str(caught.value)
+    with pytest.raises(UsageError):
+        rag.ask("xtuner", "xtuner是什么？")
 
 
 @needs_history

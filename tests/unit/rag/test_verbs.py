@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from lianlu.core.errors import LianluError
+from lianlu.core.errors import DataError, LianluError
 from lianlu.rag.verbs import rag
 
 
@@ -57,10 +57,17 @@ def test_building_again_says_that_it_replaces(docs: Path) -> None:
     assert "replaced the base 'kb'" in run("build", "kb", str(docs), "-q").stdout
 
 
-def test_a_base_without_documents_is_verdict_no(docs: Path) -> None:
+def test_a_build_that_reads_nothing_is_an_error_and_leaves_no_base(docs: Path) -> None:
     result = run("build", "kb", str(docs / "empty.md"), "-q")
-    assert result.exit_code == 1
-    assert "the base is empty" in result.stdout
+    assert isinstance(result.exception, DataError)
+    assert "empty.md: the file is empty" in str(result.exception)
+    assert run("list", "-q").stdout.startswith("no knowledge bases")
+
+
+def test_a_build_that_reads_nothing_keeps_the_base_that_was_there(docs: Path) -> None:
+    run("build", "kb", str(docs), "-q")
+    run("build", "kb", str(docs / "empty.md"), "-q")
+    assert "XTuner 是一个微调工具库。" in run("ask", "kb", "xtuner是什么？", "-q").stdout
 
 
 def test_dropped_claims_are_shown_with_their_reason(docs: Path, tmp_path: Path) -> None:
