@@ -108,10 +108,34 @@ def _blocks(pages: Sequence[PageText]) -> Iterator[Block]:
         (page, [item for item in items if not (isinstance(item, Line) and (page.number, id(item)) in running)])
         for page, items in laid
     ]
+    _join_tables(kept)
     lines = [item for _, items in kept for item in items if isinstance(item, Line)]
     style = _Style(lines)
     for page, items in kept:
         yield from _Page(page, style).blocks(items)
+
+
+def _join_tables(pages: Sequence[tuple[PageText, list[Line | Grid]]]) -> None:
+    """A table that goes on at the top of the next column or page becomes one; a repeated head is dropped."""
+    last: Grid | None = None
+    for _, items in pages:
+        is_new_page = True
+        for item in list(items):
+            if not isinstance(item, Grid):
+                last = None
+            elif last is not None and _goes_on(last, item, is_new_page=is_new_page):
+                last.rows += item.rows[1:] if item.rows[0] == last.rows[0] else item.rows
+                items.remove(item)
+            else:
+                last = item
+            is_new_page = False
+
+
+def _goes_on(table: Grid, other: Grid, *, is_new_page: bool) -> bool:
+    same_shape = len(table.rows[0]) == len(other.rows[0])
+    widths = table.right - table.left, other.right - other.left
+    moved = is_new_page or other.left > table.right
+    return same_shape and moved and abs(widths[0] - widths[1]) < 0.1 * max(widths)
 
 
 def _running(laid: Sequence[tuple[PageText, list[Line | Grid]]]) -> set[tuple[int, int]]:
@@ -283,7 +307,7 @@ def _joined(texts: Sequence[str]) -> str:
             whole += text
         else:
             whole += f" {text}"
-    return whole.strip()
+    return " ".join(whole.split())
 
 
 def _para(run: Sequence[Line], level: int | None) -> str:  # noqa: ARG001 - one signature for all kinds

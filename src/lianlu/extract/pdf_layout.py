@@ -7,6 +7,7 @@ across the best gutter cut it into bands, and each band is read column by column
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,6 +22,9 @@ _SAME_LINE = 0.45  # of the font size, between baselines: superscripts stay on t
 # of the font size, between two pieces of one line: the narrowest gutters are about one size wide, stretched words less
 _GAP_OF_A_COLUMN = 0.9
 _GAP_OF_A_WORD = 0.16
+_GAP_OF_A_FIXED_WORD = 0.5  # narrow letters of a fixed width have much white beside them
+_GAP_AFTER_A_MARK = 2.2
+_MARK = re.compile(r"[•●▪◦‣∙·○■□◆➢✓]|\d{1,2}[.)]")
 _SNAP = 3.0
 _FEWEST_LINES_OF_A_COLUMN = 4
 _DEEPEST_COLUMNS = 3
@@ -90,7 +94,7 @@ def _lines(row: Sequence[Fragment]) -> list[Line]:
     lines: list[Line] = []
     run: list[Fragment] = []
     for fragment in row:
-        if run and fragment.left - max(each.right for each in run) > _GAP_OF_A_COLUMN * max(
+        if run and fragment.left - max(each.right for each in run) > _widest_gap(run) * max(
             fragment.size, run[-1].size
         ):
             lines.append(_line(run))
@@ -99,6 +103,11 @@ def _lines(row: Sequence[Fragment]) -> list[Line]:
     if run:
         lines.append(_line(run))
     return lines
+
+
+def _widest_gap(run: Sequence[Fragment]) -> float:
+    is_mark = len(run) == 1 and _MARK.fullmatch(run[0].text.strip())
+    return _GAP_AFTER_A_MARK if is_mark else _GAP_OF_A_COLUMN
 
 
 def _line(run: Sequence[Fragment]) -> Line:
@@ -125,8 +134,11 @@ def _space(before: Fragment, after: Fragment, text: str) -> str:
     if text.endswith(" ") or after.text.startswith(" "):
         return ""
     gap = after.left - before.right
+    if after.is_spaced is not None and after.order == before.order + 1 and gap < _GAP_OF_A_COLUMN * before.size:
+        return " " if after.is_spaced and not (is_wide(text[-1:]) and is_wide(after.text[:1])) else ""
     wide = is_wide(text[-1:]) or is_wide(after.text[:1])
-    return " " if gap > (0.6 if wide else _GAP_OF_A_WORD) * min(before.size, after.size) else ""
+    least = 0.6 if wide else _GAP_OF_A_FIXED_WORD if before.is_mono and after.is_mono else _GAP_OF_A_WORD
+    return " " if gap > least * min(before.size, after.size) else ""
 
 
 def is_wide(character: str) -> bool:

@@ -10,7 +10,7 @@ import ctypes
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 __all__ = ["Fragment", "PageText", "Rule", "page_text"]
@@ -24,15 +24,23 @@ _TRANSLATED = str.maketrans(
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _THICKEST_RULE = 3.0
 _SHORTEST_RULE = 8.0
+_SMALLEST_MARK, _LARGEST_MARK = 1.8, 6.0  # sides of the drawn discs and squares before list items
+_MOST_MARKS = 100  # more are the points of a chart
 _MOST_OBJECTS = 200_000
 _DEEPEST_FORM = 8
+_SEARCH_CHARACTERS = 200
 
 Matrix = tuple[float, float, float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Fragment:
-    """A piece of text on one baseline. `size` is the height of the font as shown."""
+    """A piece of text on one baseline. `size` is the height of the font as shown.
+
+    `order` counts the pieces as they are drawn; `is_spaced` tells whether PDFium sees a space between the piece drawn
+    before it and this one, None where that is not known. PDFium knows how far each character reaches, while the bounds
+    are those of the ink: between two thin letters there is as much white as between two words.
+    """
 
     text: str
     left: float
@@ -43,6 +51,8 @@ class Fragment:
     size: float
     is_bold: bool
     is_mono: bool
+    order: int = 0
+    is_spaced: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +108,7 @@ class _PageReader:
         self._sides: Any = [ctypes.c_float() for _ in range(4)]
         self._rules: list[Rule] = []
         self._fragments: list[Fragment] = []
+        self._marks: list[Fragment] = []
         self._turned = 0
         self._has_image = False
         self._seen = 0
@@ -105,8 +116,12 @@ class _PageReader:
     def read(self, number: int) -> PageText:
         width, height = self._page.get_size()
         self._objects(self._page, None, self._page_matrix(), 0)
+        self._fragments = _with_spaces(self._fragments, self._textpage.get_text_range())
         self._textpage.close()
-        fragments = [each for each in self._fragments if -5 < each.top < height + 5 and -5 < each.left < width + 5]
+        marks = self._marks if len(self._marks) <= _MOST_MARKS and self._fragments else []
+        fragments = [
+            each for each in (*self._fragments, *marks) if -5 < each.top < height + 5 and -5 < each.left < width + 5
+        ]
         return PageText(number, width, height, _distinct(fragments), self._rules, self._turned, self._has_image)
 
     def _page_matrix(self) -> Matrix:
@@ -169,8 +184,10 @@ class _PageReader:
         left, top, right, bottom = self._bounds(item, outer)
         if height <= 0.5 or right <= left:
             return
-        font = self._font(item)
-        self._fragments.append(Fragment(text, left, top, right, bottom, matrix[5], height, font.is_bold, font.is_mono))
+        font, order = self._font(item), len(self._fragments)
+        self._fragments.append(
+            Fragment(text, left, top, right, bottom, matrix[5], height, font.is_bold, font.is_mono, order)
+        )
 
     def _words(self, item: Any) -> str:
         raw = self._raw
@@ -179,7 +196,7 @@ class _PageReader:
             self._buffer = (ctypes.c_ushort * (size // 2 + 1))()
             size = raw.FPDFTextObj_GetText(item, self._textpage, self._buffer, ctypes.sizeof(self._buffer))
         text = bytes(self._buffer)[: max(0, size - 2)].decode("utf-16-le", errors="replace")
-        return _CONTROLS.sub(" ", text.translate(_TRANSLATED))
+        return _cleaned(text)
 
     def _font(self, item: Any) -> _Font:
         raw = self._raw
@@ -196,12 +213,41 @@ class _PageReader:
     def _path(self, item: Any, outer: Matrix) -> None:
         left, top, right, bottom = self._bounds(item, outer)
         width, height = right - left, bottom - top
+        if _SMALLEST_MARK <= min(width, height) and max(width, height) <= _LARGEST_MARK and abs(width - height) < 0.6:
+            self._marks.append(Fragment("•", left, top, right, bottom, bottom + height / 3, height * 2, False, False))
         if max(width, height) < _SHORTEST_RULE:
             return
         if min(width, height) <= _THICKEST_RULE:
             self._rules.append(Rule(left, top, right, bottom))
         elif self._raw.FPDFPath_CountSegments(item) <= 6:
             self._rules += _sides(left, top, right, bottom)
+
+
+def _cleaned(text: str) -> str:
+    return _CONTROLS.sub(" ", text.translate(_TRANSLATED))
+
+
+def _with_spaces(fragments: list[Fragment], page_text: str) -> list[Fragment]:
+    """Find each piece in the text of the page, in order, and note whether white space stands before it.
+
+    PDFium may leave out what is drawn twice or lies outside; a piece that is not found near the last one stays unknown.
+    """
+    text = _cleaned(page_text)
+    at = 0
+    found: list[Fragment] = []
+    was_found = False
+    for fragment in fragments:
+        words = fragment.text.strip()
+        start = text.find(words, at, at + len(words) + _SEARCH_CHARACTERS)
+        if start < 0:
+            was_found = False
+            found.append(fragment)
+            continue
+        between = text[at:start]
+        is_next = was_found and not between.strip()
+        found.append(replace(fragment, is_spaced=bool(between) if is_next else None))
+        at, was_found = start + len(words), True
+    return found
 
 
 def _sides(left: float, top: float, right: float, bottom: float) -> Iterator[Rule]:

@@ -182,3 +182,19 @@ def test_journal_paper_is_read_in_order() -> None:
     assert "Journal of Hydrology 310 (2005) 253–265" not in "".join(
         b.markdown for b in found.blocks if (b.page or 0) > 2
     )
+
+
+HANDBOOK = Path(__file__).resolve().parents[3] / "examples" / "handbook"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("05-documents.en.pdf", "lianlu extract reads files into documents."),
+        ("05-documents.en.pdf", "$ lianlu extract notes/ report.pdf --out"),
+        ("08-knowledge.zh.pdf", "知识库是一组有名字、可检索的文档。lianlu rag 负责建立知识库、保持更新"),
+    ],
+)
+def test_words_that_a_browser_printed_letter_by_letter_stay_whole(name: str, words: str) -> None:
+    content = (HANDBOOK / name).read_bytes()
+    assert words in read(content, source_of(content), ReadConfig()).markdown
