@@ -236,9 +236,13 @@ class _Page:
         """Whether a line goes on with what is being gathered."""
         above = self._run[-1]
         gap = line.baseline - above.baseline
+        if line.is_framed and above.is_framed:
+            return -0.5 * line.size < gap < 4 * line.size
         pitch = 1.75 * max(line.size, above.size)
         if not 0 < gap <= pitch or abs(line.size - above.size) > 0.12 * above.size:
             return self._kind == "para" == kind and self._runs_on(above, line)
+        if kind == "code" and self._kind in ("para", "list") and not line.is_framed and _is_full(above):
+            return gap < 1.6 * line.size and not above.text.endswith(_SENTENCE_END)  # a command in a sentence
         if kind == "list" and self._kind == "para" and not self._begins(above, line, gap) and _is_full(above):
             return not above.text.endswith(_SENTENCE_END)  # a number or a dash in the middle of a sentence
         if kind != self._kind:
@@ -301,8 +305,10 @@ def _joined(texts: Sequence[str]) -> str:
     """Lines as one text: words divided at the end of a line are mended, Chinese lines are joined without a space."""
     whole = texts[0]
     for text in texts[1:]:
-        if re.search(r"[^\W\d_]-$", whole) and text[:1].islower():
-            whole = whole[:-1] + text
+        divided = re.search(r"(?P<word>[^\W\d_]+)-$", whole)
+        if divided and text[:1].islower():
+            keeps = not divided["word"][1:].islower()  # GitHub-flavoured, AI-based
+            whole = (whole if keeps else whole[:-1]) + text
         elif is_wide(whole[-1:]) and (is_wide(text[:1])):
             whole += text
         else:
@@ -335,7 +341,13 @@ def _list(run: Sequence[Line], level: int | None) -> str:  # noqa: ARG001
 def _code(run: Sequence[Line], level: int | None) -> str:  # noqa: ARG001
     left = min(line.left for line in run)
     width = max(0.3 * run[0].size, (run[0].right - run[0].left) / max(1, len(run[0].text)))
-    lines = [" " * min(60, round((line.left - left) / width)) + line.text.lstrip() for line in run]
+    lines: list[str] = []
+    for at, line in enumerate(run):
+        text = " " * min(60, round((line.left - left) / width)) + line.text.lstrip()
+        if at and abs(line.baseline - run[at - 1].baseline) < 0.5 * line.size:
+            lines[-1] += "  " + line.text.strip()
+        else:
+            lines.append(text)
     if len(lines) == 1 and len(lines[0].split()) < 2:
         return f"`{lines[0].strip()}`"
     return "```\n" + "\n".join(lines).replace("```", "'''") + "\n```"

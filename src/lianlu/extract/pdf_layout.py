@@ -26,6 +26,7 @@ _GAP_OF_A_FIXED_WORD = 0.5  # narrow letters of a fixed width have much white be
 _GAP_AFTER_A_MARK = 2.2
 _MARK = re.compile(r"[•●▪◦‣∙·○■□◆➢✓]|\d{1,2}[.)]")
 _SNAP = 3.0
+_FRAMED_CODE = 0.05  # share of characters of fixed width in a box of code
 _FEWEST_LINES_OF_A_COLUMN = 4
 _DEEPEST_COLUMNS = 3
 _PROSE_CHARACTERS = 24  # median of the lines on each side of a gutter between columns of prose
@@ -45,6 +46,7 @@ class Line:
     size: float
     is_bold: bool
     is_mono: bool
+    is_framed: bool = False
     column: tuple[float, float] = (0.0, 0.0)
 
     @property
@@ -69,7 +71,9 @@ class Grid:
 
 def layout(page: PageText) -> list[Line | Grid]:
     """Lines and tables of a page in reading order."""
-    tables, rows = _ruled_tables(page.rules, _rows(page.fragments))
+    groups = _touching(page.rules)
+    tables, rows = _ruled_tables(groups, _rows(page.fragments))
+    _mark_framed_code(groups, [line for row in rows for line in row])
     return _in_order([*(line for row in rows for line in row), *tables])
 
 
@@ -149,10 +153,23 @@ def is_wide(character: str) -> bool:
 # --- tables -------------------------------------------------------------------------------------------------------------
 
 
-def _ruled_tables(rules: Sequence[Rule], rows: list[list[Line]]) -> tuple[list[Grid], list[list[Line]]]:
+def _mark_framed_code(groups: Sequence[Sequence[Rule]], lines: Sequence[Line]) -> None:
+    """In a box with text of fixed width all lines are code: Chinese in a listing is set in another font."""
+    for group in groups:
+        xs, ys = _snapped(each.left for each in group), _snapped(each.top for each in group)
+        if len(xs) != 2 or len(ys) != 2:
+            continue
+        inside = [line for line in lines if xs[0] <= line.left <= xs[1] and ys[0] <= line.baseline <= ys[1]]
+        fixed = sum(len(line.text) for line in inside if line.is_mono)
+        if fixed > _FRAMED_CODE * sum(len(line.text) for line in inside):
+            for line in inside:
+                line.is_mono = line.is_framed = True
+
+
+def _ruled_tables(groups: Sequence[Sequence[Rule]], rows: list[list[Line]]) -> tuple[list[Grid], list[list[Line]]]:
     """Grids of horizontal and vertical rules that touch each other, with at least two rows and two columns."""
     grids: list[Grid] = []
-    for group in _touching(rules):
+    for group in groups:
         ys = _snapped(each.top for each in group if each.is_horizontal)
         xs = _snapped(each.left for each in group if not each.is_horizontal)
         if len(ys) < 3 or len(xs) < 3 or len(ys) > 300 or len(xs) > 60:

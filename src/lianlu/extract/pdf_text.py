@@ -213,7 +213,7 @@ class _PageReader:
     def _path(self, item: Any, outer: Matrix) -> None:
         left, top, right, bottom = self._bounds(item, outer)
         width, height = right - left, bottom - top
-        if _SMALLEST_MARK <= min(width, height) and max(width, height) <= _LARGEST_MARK and abs(width - height) < 0.6:
+        if min(width, height) >= _SMALLEST_MARK and max(width, height) <= _LARGEST_MARK and abs(width - height) < 0.6:
             self._marks.append(Fragment("•", left, top, right, bottom, bottom + height / 3, height * 2, False, False))
         if max(width, height) < _SHORTEST_RULE:
             return

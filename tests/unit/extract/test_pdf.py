@@ -10,7 +10,7 @@ from lianlu.core.errors import DataError
 from lianlu.extract.pdf import read
 from lianlu.extract.reader import ReadConfig
 from lianlu.records import Document
-from made_files import Words, lines, pdf, source_of
+from made_files import Drawn, Words, lines, pdf, source_of
 
 BODY = [
     "The first line of a paragraph that runs over the whole width of this page here",
@@ -109,6 +109,44 @@ def test_aligned_columns_of_short_cells_become_a_table() -> None:
     assert ("table", "| Name | Size | Year |\n| --- | --- | --- |\n| alpha | 10 | 2021 |\n| beta | 200 | 2022 |\n| gamma | 3 | 2023 |") in shown(
         pdf([*lines(72, 780, BODY), *cells])
     )  # fmt: skip
+
+
+def test_table_that_goes_on_in_the_next_column_is_one() -> None:
+    def grid(left: int, top: int, rows: list[list[str]]) -> list[Words | Drawn]:
+        bottom = top - 20 * len(rows)
+        ys = range(top, bottom - 1, -20)
+        xs = (left, left + 60, left + 200)
+        rules: list[Drawn] = [(left, y, left + 200, y) for y in ys]
+        rules += [(x, bottom, x, top) for x in xs]
+        words: list[Words] = [
+            (xs[at] + 4, top - 14 - 20 * row, 9, "R", text)
+            for row, cells in enumerate(rows)
+            for at, text in enumerate(cells)
+        ]
+        return [*rules, *words]
+
+    left = [f"left column line number {number} of this page" for number in range(10)]
+    right = [f"right column line number {number} of this page" for number in range(10)]
+    page = [
+        *lines(60, 780, left),
+        *grid(60, 640, [["Name", "Meaning"], ["a", "first"]]),
+        *grid(320, 780, [["b", "second"], ["c", "third"]]),
+        *lines(320, 700, right),
+    ]
+    tables = [markdown for kind, markdown in shown(pdf(page)) if kind == "table"]
+    assert tables == ["| Name | Meaning |\n| --- | --- |\n| a | first |\n| b | second |\n| c | third |"]
+
+
+def test_all_lines_in_a_box_with_code_are_code() -> None:
+    frame = [(60, 720, 400, 720), (60, 660, 400, 660), (60, 660, 60, 720), (400, 660, 400, 720)]
+    page = [*frame, *lines(70, 705, ["$ lianlu extract notes"], font="M"), *lines(70, 690, ["printed in another font"])]
+    page += lines(72, 600, BODY)
+    assert shown(pdf(page))[0] == ("code", "```\n$ lianlu extract notes\nprinted in another font\n```")
+
+
+def test_drawn_discs_begin_list_items() -> None:
+    page = [b"60 702 3 3 re f", b"60 688 3 3 re f", *lines(72, 700, ["first item", "second item"], pitch=14)]
+    assert shown(pdf(page)) == [("list", "- first item\n- second item")]
 
 
 def test_fixed_width_lines_are_code() -> None:
