@@ -16,7 +16,7 @@ the first part of the code, or in `lianlu/core/texts.py`. So the same error read
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -36,10 +36,12 @@ __all__ = [
     "UsageError",
     "error_text",
     "failure_text",
+    "reasons_text",
 ]
 
 VERDICT_NO_EXIT = 1
 BUG_EXIT = 70
+_SHOWN_REASONS = 10
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,16 @@ def failure_text(failure: Failure) -> ErrorText:
     if not failure.facts and (not has_words or "{" in text.message.en + text.hint.en):
         return ErrorText(Text(failure.reason, failure.reason), Text(failure.hint, failure.hint))
     return ErrorText(_filled(text.message, failure.facts), _filled(text.hint, failure.facts))
+
+
+def reasons_text(failures: Sequence[Failure]) -> Text:
+    """A line for each of the first failures, in both languages."""
+    shown = [(failure.uri, failure_text(failure).message) for failure in failures[:_SHOWN_REASONS]]
+    more = [f"  … {len(failures) - _SHOWN_REASONS}"] if len(failures) > _SHOWN_REASONS else []
+    return Text(
+        "\n".join([f"  {uri}: {reason.en}" for uri, reason in shown] + more),
+        "\n".join([f"  {uri}：{reason.zh}" for uri, reason in shown] + more),
+    )
 
 
 def _filled(text: Text, facts: Mapping[str, Any]) -> Text:

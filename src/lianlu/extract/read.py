@@ -19,7 +19,7 @@ from types import TracebackType
 
 import msgspec
 
-from lianlu.core.errors import DataError, UsageError
+from lianlu.core.errors import DataError, UsageError, reasons_text
 from lianlu.core.files import walk
 from lianlu.core.hashing import sha256_file
 from lianlu.core.job import Job
@@ -122,9 +122,7 @@ def read_each(
 
 def all_failed(failures: Sequence[Failure]) -> DataError:
     """The error for a set of files of which none could be read."""
-    shown = [f"  {failure.uri}: {failure.reason}" for failure in failures[:10]]
-    more = [f"  … {len(failures) - 10}"] if len(failures) > 10 else []
-    return DataError("extract.all-failed", count=len(failures), reasons="\n".join(shown + more))
+    return DataError("extract.all-failed", count=len(failures), reasons=reasons_text(failures))
 
 
 class Reading:

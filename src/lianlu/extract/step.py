@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import Field, field_validator
 
 from lianlu.core.files import Files
@@ -121,8 +122,5 @@ def _summary(entries: Sequence[DocumentEntry], failures: Sequence[Failure]) -> d
         "characters": sum(entry.characters for entry in entries),
         "failed": len(failures),
         "formats": dict(sorted(formats.items())),
-        "failures": [
-            {"uri": failure.uri, "code": failure.code, "reason": failure.reason}
-            for failure in sorted(failures, key=lambda failure: failure.uri)
-        ],
+        "failures": [msgspec.to_builtins(failure) for failure in sorted(failures, key=lambda failure: failure.uri)],
     }

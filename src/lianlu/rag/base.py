@@ -15,9 +15,9 @@ from pathlib import Path
 
 import msgspec
 
-from lianlu.core.errors import DataError, LianluError, UsageError, failure_text
+from lianlu.core.errors import DataError, LianluError, UsageError, reasons_text
 from lianlu.core.hashing import canonical_json
-from lianlu.core.i18n import Text, suggest
+from lianlu.core.i18n import suggest
 from lianlu.core.job import Job
 from lianlu.core.settings import Settings
 from lianlu.rag.answer import Passage
@@ -48,7 +48,6 @@ _NAME = re.compile(r"[^\W_][\w.-]*")
 _LONGEST_NAME = 64
 _SUFFIX = ".sqlite"
 _SIDECAR = ".lexical"
-_SHOWN_REASONS = 10
 
 
 @dataclass
@@ -419,12 +418,7 @@ def build(
 
 def _nothing_read(failures: Sequence[Failure]) -> DataError:
     """None of the files could be read: an error, and a base of that name stays as it was."""
-    shown = [(failure.uri, failure_text(failure).message) for failure in failures[:_SHOWN_REASONS]]
-    reasons = Text(
-        "\n".join(f"  {uri}: {reason.en}" for uri, reason in shown),
-        "\n".join(f"  {uri}：{reason.zh}" for uri, reason in shown),
-    )
-    return DataError("rag.nothing-read", count=len(failures), reasons=reasons)
+    return DataError("rag.nothing-read", count=len(failures), reasons=reasons_text(failures))
 
 
 def _opened(path: Path, name: str) -> Truth:
