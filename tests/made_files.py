@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from lianlu.core.hashing import sha256_bytes
 from lianlu.records import Source
@@ -19,8 +20,8 @@ def source_of(content: bytes, uri: str = "a", media_type: str = "") -> Source:
     return Source(uri=uri, sha256=sha256_bytes(content), size=len(content), media_type=media_type)
 
 
-def pdf(*pages: list[Words | Drawn], encrypted: bool = False, title: str = "") -> bytes:
-    """A PDF of A4 pages in Helvetica, Helvetica-Bold and Courier."""
+def pdf(*pages: list[Any], encrypted: bool = False, title: str = "") -> bytes:
+    """A PDF of A4 pages of Words, Drawn and raw operators, in Helvetica, Helvetica-Bold and Courier."""
     objects: list[bytes] = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"",
@@ -48,7 +49,9 @@ def pdf(*pages: list[Words | Drawn], encrypted: bool = False, title: str = "") -
     return _file(objects, trailer)
 
 
-def _drawn(each: Words | Drawn) -> bytes:
+def _drawn(each: Words | Drawn | bytes) -> bytes:
+    if isinstance(each, bytes):
+        return each
     if len(each) == 4:
         return "{} {} m {} {} l S".format(*each).encode()
     x, y, size, font, words = each

@@ -66,6 +66,9 @@ def page_facts(root: Any) -> dict[str, Any]:
     title = root.find(".//title")
     if title is not None and title.text_content().strip():
         facts.setdefault("title", " ".join(title.text_content().split())[:300])
+    headings = {" ".join(heading.text_content().split()) for heading in root.iter("h1")} - {""}
+    if len(headings) == 1 and (heading := headings.pop()) in facts.get("title", heading):
+        facts["title"] = heading[:300]  # without the name of the site
     language = (root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or "").strip()
     if language:
         facts["language"] = language[:20]
