@@ -8,6 +8,7 @@ the right one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lianlu.core import aio
@@ -65,11 +66,13 @@ def ask_base(
     instructions: str = "",
     job: Job | None = None,
     settings: Settings | None = None,
+    requests: Path | None = None,
 ) -> Answer:
     """Answer a question from a base: by quoting, or by the model that `model` (a ModelRef) names.
 
     Args:
         top: how many passages a model is given; three sentences at most are quoted without one.
+        requests: file of a request store: what the model has answered before is not asked again.
 
     Raises:
         UsageError: rag.empty-question, rag.long-question, llm.*: the model cannot be opened
@@ -79,9 +82,10 @@ def ask_base(
         return ask_by_quoting(base, question)
 
     async def main() -> Answer:
-        from lianlu.llm import open_backend
+        from lianlu.llm import open_backend, stored
 
-        async with open_backend(model, settings=settings) as backend:
+        async with open_backend(model, settings=settings) as opened:
+            backend = opened if requests is None else stored(opened, requests)
             return await ask_model(base, question, backend, top=top, instructions=instructions, by=model)
 
     return aio.run(main, job)

@@ -31,6 +31,7 @@ from lianlu.text.documents import load_documents, load_failures
 __all__ = ["ANSWERS", "ASK", "BUILD", "INDEX", "RagAsk", "RagAskRecipe", "RagBuild", "RagBuildRecipe", "open_index"]
 
 INDEX = "index.sqlite"
+_REQUESTS = "requests.sqlite"
 _SIDECAR = "index.lexical"
 ANSWERS = "answers.jsonl"
 _PROMPT = "prompt.md"
@@ -114,9 +115,19 @@ class RagAsk(Step):
             BackendError: the model failed
         """
         instructions = _instructions(inputs.get("prompt"))
+        scratch = job.scratch  # a killed run does not pay for its answers again
+        requests = scratch / _REQUESTS if scratch is not None else None
         with open_index(inputs["index"]) as base:
             answers = [
-                ask_base(base, question, model=recipe.model, top=recipe.top, instructions=instructions, job=job)
+                ask_base(
+                    base,
+                    question,
+                    model=recipe.model,
+                    top=recipe.top,
+                    instructions=instructions,
+                    job=job,
+                    requests=requests,
+                )
                 for question in job.track(recipe.questions, "questions")
             ]
         lines = b"".join(msgspec.json.encode(answer, order="deterministic") + b"\n" for answer in answers)

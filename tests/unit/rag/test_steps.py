@@ -5,10 +5,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lianlu.core.errors import DataError
+from lianlu.core.errors import BackendError, DataError
 from lianlu.core.files import Files
 from lianlu.core.job import Job
 from lianlu.core.step import ModelInput, Step
+from lianlu.llm.request_store import RequestStore
 from lianlu.page import Page, SectionContext, render
 from lianlu.rag.answer import Answer
 from lianlu.rag.page import index_section, section
@@ -89,6 +90,21 @@ def test_a_model_is_an_outside_input_with_its_fingerprint(documents: Files, tmp_
     _, summary = asked(built(documents, tmp_path), tmp_path, "xtuner是什么？", model=f"fake:{script}")
     (answer,) = summary["answers"]  # type: ignore[misc]
     assert [each["code"] for each in answer["dropped"]] == ["number"]
+
+
+def test_answers_paid_for_before_a_stop_are_not_asked_again(documents: Files, tmp_path: Path) -> None:
+    script = tmp_path / "s.yaml"
+    script.write_text(
+        "rules:\n  - {match: 工具库吗, error: {status: 500}}\n  - {reply: 'XTuner 是工具库。[1]'}\n", encoding="utf-8"
+    )
+    index = built(documents, tmp_path)
+    recipe = RagAskRecipe(questions=["xtuner是什么？", "xtuner是工具库吗？"], model=f"fake:{script}")
+    job = Job("t", outputs=tmp_path / "o", scratch=tmp_path / "scratch")
+    with pytest.raises(BackendError):
+        ASK.run(recipe, {"index": index}, job)
+    store = RequestStore(tmp_path / "scratch" / "requests.sqlite")
+    assert len(list(store.all())) == 1
+    store.close()
 
 
 def test_a_wrong_artifact_is_refused(documents: Files, tmp_path: Path) -> None:
