@@ -19,11 +19,15 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	PYTHON=$(PYTHON) VENV=$(VENV) sh scripts/install.sh --group test
 	@touch $@
 
+$(VENV)/.installed-bench: $(VENV)/.installed-test
+	PYTHON=$(PYTHON) VENV=$(VENV) sh scripts/install.sh --group bench
+	@touch $@
+
 demo: setup
 	$(BIN)/lianlu demo
 
 test: setup-test
-	$(PYTEST) -n $(WORKERS) -m "not soak and not gpu"
+	$(PYTEST) -n $(WORKERS)
 
 soak: setup-test
 	$(PYTEST) -m soak
@@ -42,10 +46,10 @@ fix: setup-test
 shape: setup-test
 	$(BIN)/python scripts/shape.py
 
-bench: bench-rag
+bench: bench-cli bench-extract
 
-bench-%: setup-test
-	$(BIN)/python -m benchmarks $* $(ARGS)
+bench-%: $(VENV)/.installed-bench
+	@$(BIN)/python -m benchmarks $* $(ARGS)
 
 web:
 	@echo "the web interface comes with the studio room; nothing to build yet"
