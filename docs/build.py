@@ -157,7 +157,13 @@ def _update(lang: str, folder: Path, *, write: bool) -> Iterator[Path]:
 
 
 def _pages() -> dict[str, str]:
-    pages = {"verbs.md": _verbs(), "errors.md": _errors(), "recipes.md": _recipes(), "plugins.md": _plugins()}
+    pages = {
+        "verbs.md": _verbs(),
+        "errors.md": _errors(),
+        "recipes.md": _recipes(),
+        "plugins.md": _plugins(),
+        "benchmarks.md": _benchmarks(),
+    }
     return {name: f"{MADE}\n" + "\n".join(lines).rstrip() + "\n" for name, lines in pages.items()}
 
 
@@ -374,6 +380,36 @@ def _members(protocol: type) -> Iterator[str]:
             continue
         word = "async def" if inspect.iscoroutinefunction(function) else "def"
         yield f"    {word} {name}{inspect.signature(function)}".replace("'", "") + ": ..."
+
+
+# ---------------------------------------------------------------- benchmarks
+
+
+def _benchmarks() -> Iterator[str]:
+    """All rows that benchmarks/results/<date>-<machine>.jsonl holds, the newest file first."""
+    yield f"# {Text('Benchmarks', '性能与质量对比')}"
+    yield ""
+    yield Text(
+        "Each row ran the peer beside us in the same call; a ratio above 1 means that we are better. "
+        "`make bench` runs them again.",
+        "每一行都在同一次运行中与对照工具并排测得；比值大于 1 表示我们更好。运行 `make bench` 可重新测量。",
+    ).show()
+    yield ""
+    for path in sorted((ROOT / "benchmarks" / "results").glob("*.jsonl"), reverse=True):
+        yield f"## {path.stem}"
+        yield ""
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        columns = ("case", "against", "ours", "peer", "unit", "ratio", "floor", "goal", "met", "equal")
+        yield from _table(columns, ([_shown(row[column]) for column in columns] for row in rows))
+        versions = {name: version for row in rows for name, version in row["versions"].items()}
+        yield ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+        yield ""
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(Text("yes", "是") if value else Text("no", "否"))
+    return "–" if value is None else str(value)
 
 
 if __name__ == "__main__":
