@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import time
 import urllib.request
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lianlu.core.errors import DataError
+from lianlu.core.errors import BackendError, DataError, LimitError
 from lianlu.core.files import Files, walk
+from lianlu.core.i18n import Text
 from lianlu.core.job import Job
 from lianlu.core.recipe import Recipe
 from lianlu.core.step import ANY, ModelInput, Outside, PathInput, Step
@@ -115,4 +118,46 @@ class Clock(Step):
         return {}
 
 
-READ, JOIN, FETCH, CLOCK = Read(), Join(), Fetch(), Clock()
+class OddRecipe(Recipe):
+    how: str = ""
+
+
+class Odd(Step):
+    """Does what steps should not do, or seldom do."""
+
+    name = "test.odd"
+    version = 1
+    recipe = OddRecipe
+    inputs: Mapping[str, str] = {}
+    outputs: Mapping[str, str] = {"odd": "prompt", "even": "prompt"}
+    numeric = True
+
+    def run(self, recipe: OddRecipe, inputs: Mapping[str, Files], job: Job) -> Mapping[str, Any]:
+        for output in self.outputs:
+            (job.folder(output) / "text.txt").write_text(output)
+        if recipe.how == "limit":
+            raise LimitError("recipe.too-large", at="here", limit=Text("one page", "一页"))
+        if recipe.how == "slow":
+            raise BackendError("chain.service-slow", name="x", url="http://x", seconds=1.5, log="x.log")
+        if recipe.how == "bug":
+            raise ZeroDivisionError("divided by nothing")
+        if recipe.how == "system":
+            Path("/nonexistent/file").read_bytes()
+        if recipe.how == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if recipe.how == "prints":
+            print("not part of the protocol", flush=True)
+            os.write(1, b"nor this\n")
+        if recipe.how == "large":
+            return {"text": "链" * 3_000_000}
+        if recipe.how == "no output":
+            shutil.rmtree(job.folder("odd"))
+        if recipe.how == "answers":
+            return {"answers": ["not what rag.ask says"]}
+        if recipe.how == "waits":
+            Path("pid").write_text(str(os.getpid()))
+            time.sleep(60)
+        return {"how": recipe.how}
+
+
+READ, JOIN, FETCH, CLOCK, ODD = Read(), Join(), Fetch(), Clock(), Odd()

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from lianlu.chain.plan import RUN_INPUT, PlannedService, PlannedStep
+from lianlu.chain.plan import PlannedService, PlannedStep
 from lianlu.core import registry
 from lianlu.core.files import as_lianlu_error, walk
 from lianlu.core.hashing import canonical_json, code_fingerprint, digest, sha256_file, short_id
@@ -31,7 +31,7 @@ class Outside:
     sources_root: str
     fingerprint: str
     is_pinned: bool
-    paths: tuple[str, ...]
+    paths: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,16 @@ def read_outside(planned: PlannedStep, services: Mapping[str, PlannedService]) -
         UsageError: file.missing, file.unreadable
     """
     found: list[tuple[Path, Source]] = []
-    paths: list[str] = []
+    paths: list[Path] = []
     parts: list[str] = []
     pinned = True
     for each in planned.step.outside(planned.recipe):
         if isinstance(each, PathInput):
             root = each.path.resolve()
-            base = root if root.is_dir() else root.parent
-            sources = [_source(path, base) for path in (each.files if each.files is not None else walk(each.path))]
-            found.extend((base, source) for source in sources)
-            paths.append(str(each.path))
+            folder = each.path if root.is_dir() else each.path.parent
+            sources = [_source(path, folder) for path in (each.files if each.files is not None else walk(each.path))]
+            found.extend((folder.resolve(), source) for source in sources)
+            paths.append(each.path)
             parts.append(digest(root.name, *(f"{source.uri}\n{source.sha256}" for source in sources)))
         else:
             fingerprint = each.fingerprint or _service_fingerprint(each, planned, services)
@@ -71,7 +71,7 @@ def read_outside(planned: PlannedStep, services: Mapping[str, PlannedService]) -
     return Outside(full, "", digest(*parts), pinned, tuple(paths))
 
 
-def _source(path: Path, base: Path) -> Source:
+def _source(path: Path, folder: Path) -> Source:
     try:
         content, size = sha256_file(path), path.stat().st_size
     except OSError as error:
@@ -79,15 +79,7 @@ def _source(path: Path, base: Path) -> Source:
             content, size = "", 0
         else:
             raise as_lianlu_error(error, path) from error
-    resolved = path if path.is_absolute() else Path.cwd() / path
-    return Source(uri=_relative(resolved, base), sha256=content, size=size)
-
-
-def _relative(path: Path, base: Path) -> str:
-    try:
-        return path.relative_to(base).as_posix()
-    except ValueError:
-        return path.resolve().relative_to(base).as_posix() if path.resolve().is_relative_to(base) else str(path)
+    return Source(uri=path.relative_to(folder).as_posix(), sha256=content, size=size)
 
 
 def _service_fingerprint(model: ModelInput, planned: PlannedStep, services: Mapping[str, PlannedService]) -> str | None:
@@ -99,7 +91,8 @@ def _service_fingerprint(model: ModelInput, planned: PlannedStep, services: Mapp
 
 
 def _describe(service: PlannedService) -> str:
-    return digest("service", canonical_json(service.recipe.model_dump(mode="json", exclude={"port"})))
+    """What makes its answers: the command and its environment, not where and how soon it answers."""
+    return digest("service", canonical_json(service.identity.model_dump(mode="json", include={"command", "env"})))
 
 
 def step_key(
@@ -125,7 +118,7 @@ def step_key(
         "version": step.version,
         "code": _code(step),
         "recipe": recipe,
-        "inputs": {name: artifact_id for name, artifact_id in sorted(inputs.items()) if name != RUN_INPUT},
+        "inputs": dict(inputs),
         "outside": outside.fingerprint,
         "services": [_describe(services[name]) for name in planned.services],
         "seed": seed,
@@ -144,15 +137,15 @@ def _code(step: Step) -> str:
     return digest(*(code_fingerprint(module) for module in sorted(modules)))
 
 
-def _canonical(value: Any, paths: Sequence[str], services: Mapping[str, PlannedService]) -> Any:
+def _canonical(value: Any, paths: Sequence[Path], services: Mapping[str, PlannedService]) -> Any:
     if isinstance(value, dict):
         return {str(key): _canonical(each, paths, services) for key, each in value.items()}
     if isinstance(value, list):
         return [_canonical(each, paths, services) for each in value]
     if not isinstance(value, str):
         return value
-    if value in paths:
-        return f"path:{Path(value).name}"
+    if value and Path(value) in paths:
+        return f"path:{Path(value).resolve().name}"
     for name, service in services.items():
         value = value.replace(service.url, f"${{services.{name}.url}}")
     return value
@@ -160,6 +153,6 @@ def _canonical(value: Any, paths: Sequence[str], services: Mapping[str, PlannedS
 
 def _major(package: str) -> str:
     try:
-        return ".".join(version(package).split(".")[:1])
+        return version(package).split(".")[0]
     except PackageNotFoundError:
         return ""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from lianlu.core.recipe import Recipe
 
-__all__ = ["ChainRecipe", "ServiceRecipe", "StepRecipe"]
+__all__ = ["ChainRecipe", "Name", "ServiceRecipe", "StepRecipe"]
 
-_NAME = r"^[A-Za-z][A-Za-z0-9_-]*$"
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=80)]
+"""A name that becomes part of refs, variables and file names."""
 
 
 class StepRecipe(Recipe):
@@ -26,10 +27,16 @@ class StepRecipe(Recipe):
 class ServiceRecipe(Recipe):
     """A program that runs while the steps that use it run."""
 
-    command: list[str] = Field(min_length=1, description="program and arguments; {port} is replaced")
-    health: str = Field("http://127.0.0.1:{port}/health", description="address that answers 200 when it is ready")
+    command: list[str] = Field(
+        min_length=1, description="program and arguments; it stays in the foreground; {port} is replaced"
+    )
+    health: str = Field(
+        "http://127.0.0.1:{port}/health",
+        pattern="^https?://",
+        description="address that answers 200 when it is ready",
+    )
     port: int = Field(0, ge=0, le=65535, description="port to listen on; 0 takes a free one")
-    env: dict[str, str] = Field({}, description="environment variables to add")
+    env: dict[str, str] = Field({}, description="environment variables to add; {port} is replaced")
     timeout_seconds: float = Field(60.0, gt=0, description="how long it may take to become ready")
 
 
@@ -38,11 +45,11 @@ class ChainRecipe(Recipe):
 
     kind: Literal["chain"] = Field("chain", description="always `chain`")
     version: Literal[1] = Field(1, description="version of this file format")
-    name: str = Field("chain", pattern=_NAME, description="name of the chain; refs of its artifacts begin with it")
+    name: Name = Field("chain", description="name of the chain; refs of its artifacts begin with it")
     title: dict[Literal["en", "zh"], str] = Field({}, description="what the chain does, in both languages")
-    params: dict[str, Any] = Field({}, description="values that may be given on the command line; used as ${name}")
-    services: dict[str, ServiceRecipe] = Field({}, description="programs the steps need, by name")
-    steps: dict[str, StepRecipe] = Field(min_length=1, description="the steps, by name, in any order")
-    results: dict[str, str] = Field(
+    params: dict[Name, Any] = Field({}, description="values that may be given on the command line; used as ${name}")
+    services: dict[Name, ServiceRecipe] = Field({}, description="programs the steps need, by name")
+    steps: dict[Name, StepRecipe] = Field(min_length=1, description="the steps, by name, in any order")
+    results: dict[Name, str] = Field(
         {}, description="what to show at the end: name: STEP (its file or folder) or STEP.KEY of its summary"
     )

@@ -102,12 +102,18 @@ def _overview(run: _RunSoFar) -> Section:
         Fact(Text("artifacts", "产物"), len(run.artifacts)),
         Fact(Text("source files", "来源文件"), len(_sources(run.artifacts))),
     ]
-    answers = [answer for step in run.steps for answer in step.summary.get("answers", ())]
+    answers = [answer for step in run.steps for answer in _answers(step.summary)]
     if answers:
-        found = sum(bool(answer.get("found")) for answer in answers)
+        found = sum(bool(answer["found"]) for answer in answers)
         note = Text(f"of {len(answers)} questions", f"共 {len(answers)} 个问题")
         facts.insert(0, Fact(Text("answered", "已回答"), found, note))
     return Section(title=Text("Overview", "概览"), id="overview", parts=[Facts(facts)])
+
+
+def _answers(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a step that answers questions says of them; any other step may mean something else by the word."""
+    answers = summary.get("answers")
+    return [each for each in answers if isinstance(each, dict) and "found" in each] if isinstance(answers, list) else []
 
 
 def _section(name: str, files: Files, shown: Mapping[str, Files], run: _RunSoFar) -> Section:

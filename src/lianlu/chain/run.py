@@ -7,7 +7,10 @@ runs on one store wait for each other only where they do the same work.
 
 from __future__ import annotations
 
+import errno
+import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,59 +18,24 @@ from typing import Any
 
 import msgspec
 
-from lianlu.chain.child import run_isolated
+from lianlu.chain.isolate import run_isolated
 from lianlu.chain.key import Outside, StepKey, read_outside, step_key
-from lianlu.chain.plan import RUN_INPUT, Plan, PlannedStep, Source, plan_chain
+from lianlu.chain.plan import RUN_INPUT, Plan, PlannedStep, Source, check_kind, plan_chain
+from lianlu.chain.result import MadeArtifact, RunResult, StepResult
 from lianlu.chain.service import Services
 from lianlu.core.errors import BackendError, UsageError
 from lianlu.core.events import Event, JsonLinesSink, Sink
-from lianlu.core.files import Files, as_lianlu_error, is_disk_full, write_bytes
+from lianlu.core.files import Files, as_lianlu_error, is_disk_full, write_bytes, writing
 from lianlu.core.i18n import Text, suggest
 from lianlu.core.job import Job
 from lianlu.core.settings import Settings
-from lianlu.core.step import Summary
+from lianlu.core.step import PathInput, Summary
 from lianlu.records import Artifact, StepStamp
 from lianlu.store import StepRecord, Store, open_store
 
-__all__ = ["MadeArtifact", "RunResult", "StepResult", "run_chain", "run_plan"]
+__all__ = ["run_chain", "run_plan"]
 
 _FORMAT_VERSION = 1
-
-
-class MadeArtifact(msgspec.Struct, frozen=True, kw_only=True):
-    """An artifact of a step, as the run's JSON shows it."""
-
-    kind: str
-    id: str
-    name: str
-
-
-class StepResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one step. `state` is planned only in a dry run, for work that would be done."""
-
-    name: str
-    uses: str
-    state: str
-    seconds: float
-    cached: bool
-    artifacts: tuple[MadeArtifact, ...] = ()
-    summary: dict[str, Any] = {}
-
-
-class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a run. `results` holds what the chain's `results:` names."""
-
-    run: str
-    chain: str
-    store: str
-    seconds: float
-    steps: tuple[StepResult, ...]
-    results: dict[str, Any] = {}
-
-    def as_json(self) -> dict[str, Any]:
-        """The object `lianlu run --json` prints: the results stand at the top level."""
-        built: dict[str, Any] = msgspec.to_builtins(self)
-        return {**{key: value for key, value in built.items() if key != "results"}, **built["results"]}
 
 
 def run_chain(
@@ -145,14 +113,35 @@ class _Runner:
         self._seed = seed
         self._resume = resume
         self._threads = Settings.from_environment().threads
+        self._given: dict[str, Artifact] = {}
         self._made: dict[str, dict[str, str]] = {}
         self._results: list[StepResult] = []
         self._began = time.monotonic()
+
+    # -- before anything ---------------------------------------------------------------------------------------------
+
+    def _look_ahead(self) -> None:
+        """Find what is missing before any work: artifacts of the store, files that a later step will read.
+
+        What a ref means is settled here for the whole run, whatever other runs do meanwhile.
+        """
+        for planned in self._plan.steps:
+            for name, source in planned.inputs.items():
+                if source.ref:
+                    artifact = self._store.get(source.ref)
+                    at = self._plan.tree.at(("steps", planned.name, "inputs", name))
+                    check_kind(planned, name, artifact.kind, at)
+                    self._store.files(artifact)
+                    self._given[source.ref] = artifact
+            for each in planned.step.outside(planned.recipe):
+                if isinstance(each, PathInput) and not each.path.exists():
+                    raise UsageError("file.missing", path=str(each.path))
 
     # -- what would be done ------------------------------------------------------------------------------------------
 
     def foresee(self) -> RunResult:
         """Look every step up without doing any: a step behind one that would run is planned too."""
+        self._look_ahead()
         for planned in self._plan.steps:
             record = None
             if planned.name not in self._forced and all(
@@ -166,11 +155,14 @@ class _Runner:
                 self._results.append(
                     StepResult(name=planned.name, uses=planned.step.name, state="planned", seconds=0.0, cached=False)
                 )
-        return self._result({})
+        return msgspec.structs.replace(self._result({}), run="")
 
     # -- doing it ----------------------------------------------------------------------------------------------------
 
     def run(self, out: Path, sink: Sink | None) -> RunResult:
+        self._look_ahead()
+        if self._plan.recipe.results:
+            _check_writable(out)
         folder = self._store.run_folder(self._run_id)
         write_bytes(folder / "recipe.yaml", _as_yaml(self._plan))
         log = JsonLinesSink(folder / "events.jsonl")
@@ -223,7 +215,7 @@ class _Runner:
 
     def _artifact_of(self, source: Source) -> Artifact:
         if source.ref:
-            return self._store.get(source.ref)
+            return self._given[source.ref]
         outputs = self._made[source.step]
         return self._store.get(outputs[source.output] if source.output else next(iter(outputs.values())))
 
@@ -237,7 +229,7 @@ class _Runner:
         scratch = self._store.scratch(key.key)
         with self._store.workspace() as workspace:
             if RUN_INPUT in {name.rstrip("?") for name in planned.step.inputs}:
-                inputs[RUN_INPUT] = self._so_far(workspace / ".run.json")
+                inputs[RUN_INPUT] = self._so_far(artifacts.values(), workspace / ".run.json")
             outputs = workspace / "outputs"
             outputs.mkdir()
             with job.child(planned.name, meta={"step": planned.step.name}, outputs=outputs, scratch=scratch) as child:
@@ -281,6 +273,7 @@ class _Runner:
         return StepRecord(key=key.key, name=step.name, version=step.version, outputs=made, summary=dict(summary))
 
     def _take(self, planned: PlannedStep, record: StepRecord, *, seconds: float, cached: bool) -> None:
+        self._check_results(planned, record.summary)
         self._made[planned.name] = dict(record.outputs)
         artifacts = tuple(
             MadeArtifact(kind=planned.step.outputs[output], id=artifact_id, name=self._ref_name(planned, output))
@@ -305,48 +298,67 @@ class _Runner:
     def _name_artifacts(self, planned: PlannedStep, record: StepRecord, job: Job) -> None:
         for output, artifact_id in record.outputs.items():
             name = self._ref_name(planned, output)
-            current = self._store.ref(name)
-            if current is None or current.artifact_id != artifact_id:
-                self._store.set_ref(name, artifact_id)
+            self._store.set_ref(name, artifact_id)
             job.made(planned.step.outputs[output], artifact_id, name)
 
-    def _so_far(self, path: Path) -> Files:
-        """`run.json` for a step that reports on the run: the steps done, their summaries, and the artifacts' parents."""
-        manifests = [self._store.get(each.id) for result in self._results for each in result.artifacts]
+    def _so_far(self, inputs: Iterable[Artifact], path: Path) -> Files:
+        """`run.json` for a step that reports on the run: the steps done, their artifacts, and what these came from."""
         content = {
             "run": self._run_id,
             "chain": self._plan.recipe.name,
             "title": self._plan.recipe.title,
             "seconds": round(time.monotonic() - self._began, 3),
-            "steps": msgspec.to_builtins(self._results),
-            "artifacts": [msgspec.to_builtins(each) for each in manifests],
+            "steps": self._results,
+            "artifacts": self._with_parents(
+                [*(made.id for result in self._results for made in result.artifacts), *(each.id for each in inputs)]
+            ),
         }
         path.write_bytes(msgspec.json.encode(content))
         return Files({"run.json": path}, kind="run")
 
+    def _with_parents(self, ids: Sequence[str]) -> list[Artifact]:
+        """The manifests of these artifacts and of all that they were made from, each once."""
+        found: dict[str, Artifact] = {}
+        waiting = list(ids)
+        while waiting:
+            artifact_id = waiting.pop(0)
+            if artifact_id not in found:
+                found[artifact_id] = self._store.get(artifact_id)
+                waiting += found[artifact_id].parents
+        return list(found.values())
+
     # -- what to show ------------------------------------------------------------------------------------------------
+
+    def _check_results(self, planned: PlannedStep, summary: Mapping[str, Any]) -> None:
+        """A result that this step should have made is missed now, not after hours of further steps."""
+        for name, target in self._plan.recipe.results.items():
+            step, _, key = target.partition(".")
+            if step == planned.name and key and key not in summary and key not in planned.step.outputs:
+                at = self._plan.tree.at(("results", name))
+                known = ", ".join([step, *(f"{step}.{each}" for each in (*planned.step.outputs, *summary))])
+                raise UsageError("chain.unknown-result", at=at, name=name, target=target, known=known)
 
     def _shown(self, out: Path) -> dict[str, Any]:
         """The chain's `results:`: keys of summaries as they are, artifacts as files below `out`."""
+        summaries = {result.name: result.summary for result in self._results}
         shown: dict[str, Any] = {}
         for name, target in self._plan.recipe.results.items():
             step, _, key = target.partition(".")
-            summary = next(result.summary for result in self._results if result.name == step)
-            if key and key in summary:
-                shown[name] = summary[key]
-            elif not key or key in self._made[step]:
-                shown[name] = self._write_out(self._artifact_of(Source(step=step, output=key)), out)
+            if key in summaries[step]:
+                shown[name] = summaries[step][key]
             else:
-                at = self._plan.tree.at(("results", name))
-                known = ", ".join(f"{step}.{each}" for each in summary)
-                raise UsageError("chain.unknown-result", at=at, name=name, target=target, known=known)
+                shown[name] = self._write_out(self._artifact_of(Source(step=step, output=key)), out / name)
         return shown
 
-    def _write_out(self, artifact: Artifact, out: Path) -> str:
+    def _write_out(self, artifact: Artifact, place: Path) -> str:
+        """One file is written as `<result>.<ending>`, several as a folder `<result>/`: results never meet."""
         files = self._store.files(artifact)
+        if len(files) == 1:
+            place = place.with_name(place.name + Path(next(iter(files))).suffix)
         for name, path in files.items():
-            write_bytes(out / name, path.read_bytes())
-        return str(out / next(iter(files))) if len(files) == 1 else str(out)
+            with writing(place if len(files) == 1 else place / name) as copy, path.open("rb") as original:
+                shutil.copyfileobj(original, copy)
+        return str(place)
 
     def _result(self, results: dict[str, Any]) -> RunResult:
         return RunResult(
@@ -369,6 +381,15 @@ def _run_step(planned: PlannedStep, inputs: Mapping[str, Files], job: Job, outpu
         raise
 
 
+def _check_writable(out: Path) -> None:
+    """Miss a place for the results before the work rather than after it; nothing is made yet."""
+    above = next(each for each in (out, *out.absolute().parents) if each.exists())
+    if not above.is_dir():
+        raise UsageError("file.unwritable", path=str(out), why=os.strerror(errno.ENOTDIR))
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise UsageError("file.unwritable", path=str(out), why=os.strerror(errno.EACCES))
+
+
 def _as_yaml(plan: Plan) -> bytes:
     from io import BytesIO
 
@@ -382,11 +403,10 @@ def _as_yaml(plan: Plan) -> bytes:
     return buffer.getvalue()
 
 
-def _both(*sinks: Sink | None) -> Sink:
-    present: Iterable[Sink] = [sink for sink in sinks if sink is not None]
-
+def _both(first: Sink, second: Sink | None) -> Sink:
     def send(event: Event) -> None:
-        for sink in present:
-            sink(event)
+        first(event)
+        if second is not None:
+            second(event)
 
     return send

@@ -41,7 +41,7 @@ ERRORS: dict[str, ErrorText] = {
         Text("connect a step that makes {wanted}", "请连接一个产出 {wanted} 的步骤"),
     ),
     "chain.loop": ErrorText(
-        Text("{at}: the steps {steps} wait for each other", "{at}：步骤 {steps} 互相等待"),
+        Text("{at}: steps wait for each other: {steps}", "{at}：步骤互相等待：{steps}"),
         Text("remove one of these inputs", "请去掉其中一个输入"),
     ),
     "chain.unknown-variable": ErrorText(
@@ -49,7 +49,24 @@ ERRORS: dict[str, ErrorText] = {
             "{at}: ${{{name}}} is neither a parameter nor a service of this chain",
             "{at}：${{{name}}} 既不是本链的参数也不是服务",
         ),
-        Text("{suggestion}", "{suggestion}"),
+        Text(
+            "{suggestion} — `$${{{name}}}` stands for the text itself",
+            "{suggestion} 若要写这段文字本身，请写 `$${{{name}}}`",
+        ),
+    ),
+    "chain.unknown-parameter": ErrorText(
+        Text("this chain has no parameter {name!r}", "本链没有参数 {name!r}"),
+        Text(
+            "{suggestion} — a setting of a step is set by its path: `steps.STEP.with.KEY=…`",
+            "{suggestion} 步骤的设置请写完整路径：`steps.步骤.with.键=…`",
+        ),
+    ),
+    "chain.taken-result": ErrorText(
+        Text(
+            "{at}: a result cannot be called {name!r}: the run says that of itself",
+            "{at}：结果不能命名为 {name!r}：运行本身已使用这个名字",
+        ),
+        Text("choose another name than {taken}", "请换一个名字，不要用 {taken}"),
     ),
     "chain.unknown-result": ErrorText(
         Text(
@@ -67,12 +84,12 @@ ERRORS: dict[str, ErrorText] = {
     ),
     "chain.port-in-use": ErrorText(
         Text(
-            "the service {name!r} wants port {port}, which another program uses",
-            "服务 {name!r} 需要的端口 {port} 已被占用",
+            "the service {name!r} wants port {port}, which another program or service has",
+            "服务 {name!r} 需要的端口 {port} 已被其他程序或服务占用",
         ),
         Text(
-            "leave `port:` out to take a free one, or stop that program",
-            "去掉 `port:` 以自动选择空闲端口，或停止占用它的程序",
+            "leave `port:` out and run it again to take a free one, or stop that program",
+            "去掉 `port:` 并重新运行即可自动选择空闲端口，或停止占用它的程序",
         ),
     ),
     "chain.service-command": ErrorText(
@@ -102,8 +119,8 @@ ERRORS: dict[str, ErrorText] = {
             "步骤 {step!r} 的子进程没有给出结果就退出了（退出码 {status}）",
         ),
         Text(
-            "it may have run out of memory; run it again, or with `isolate: false` to see more",
-            "可能是内存不足；请重试，或设 `isolate: false` 查看更多信息",
+            "137 often means that the memory ran out; run it again, what was finished is kept",
+            "137 多半表示内存不足；请重试，已完成的步骤都已保存",
         ),
     ),
     "chain.no-output": ErrorText(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lianlu.chain.run import RunResult
+from lianlu.chain import RunResult
 from lianlu.cli.run import execute
 from lianlu.cli.show import show_run
 from lianlu.core.console import print_table, say
@@ -31,16 +31,13 @@ def demo(call: Call, overrides: tuple[str, ...]) -> Outcome:
 
 def _show(result: RunResult) -> None:
     documents = _summary(result, "documents")
-    if documents:
+    if {"documents", "failed"} <= documents.keys():
         _show_documents(documents)
     show_run(result)
     report = result.results.get("report")
     if isinstance(report, str):
-        say(
-            pick(
-                f"open the report:  {Path(report).resolve().as_uri()}", f"打开报告：  {Path(report).resolve().as_uri()}"
-            )
-        )
+        address = Path(report).resolve().as_uri()
+        say(pick(f"open the report:  {address}", f"打开报告：  {address}"))
     say()
     say(pick("The same with your own files, endpoint and model:", "换成你自己的文件、服务与模型："))
     for line in (

@@ -38,7 +38,7 @@ def check_file(path: Path, overrides: Sequence[str] = ()) -> str:
     if kind == "chain":
         from lianlu.chain.plan import plan_tree
 
-        plan_tree(tree, recipe_folder=path.parent)
+        plan_tree(tree)
         return kind
     model = config_of(kind, tree.at(("kind",)))
     own = {key: value for key, value in tree.values.items() if key not in _FILE_KEYS or key in model.model_fields}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lianlu.chain.run import RunResult, run_chain
+from lianlu.chain import RunResult, run_chain
 from lianlu.cli.show import show_run
 from lianlu.core.i18n import Text
 from lianlu.core.verb import Call, Outcome, argument, option, verb

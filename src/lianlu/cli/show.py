@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lianlu.chain.run import RunResult, StepResult
+from lianlu.chain import RunResult, StepResult
 from lianlu.core.console import print_table, say
 from lianlu.core.i18n import pick
 
@@ -15,7 +15,7 @@ _SHORT_ID = 12
 
 
 def show_run(result: RunResult) -> None:
-    """Print steps, results and the store of a run."""
+    """Print steps, results and the store of a run, or what a dry run foresees."""
     columns = (
         pick("step", "步骤"),
         pick("does", "用途"),
@@ -23,20 +23,14 @@ def show_run(result: RunResult) -> None:
         pick("seconds", "秒"),
         pick("artifacts", "产物"),
     )
-    print_table(columns, [_row(step) for step in result.steps], title=f"{result.chain} · {result.run}")
-    answers = result.results.get("answers")
-    if isinstance(answers, list):
-        show_answers(answers)
+    title = " · ".join(part for part in (result.chain, result.run) if part)
+    print_table(columns, [_row(step) for step in result.steps], title=title)
     for name, value in result.results.items():
-        if isinstance(value, str | int | float):
+        if _are_answers(value):
+            show_answers(value)
+        elif isinstance(value, str | int | float):
             say(f"{name}: {value}")
-    done = sum(step.state == "done" for step in result.steps)
-    say(
-        pick(
-            f"{done} of {len(result.steps)} steps run, {result.seconds:.1f} s; store: {result.store}",
-            f"{len(result.steps)} 个步骤中执行了 {done} 个，用时 {result.seconds:.1f} 秒；存储库：{result.store}",
-        )
-    )
+    say(_last_line(result))
 
 
 def _row(step: StepResult) -> tuple[str, ...]:
@@ -46,7 +40,31 @@ def _row(step: StepResult) -> tuple[str, ...]:
         "planned": pick("would run", "将执行"),
     }
     made = "  ".join(f"{artifact.kind} {artifact.id[:_SHORT_ID]}" for artifact in step.artifacts)
-    return step.name, step.uses, words[step.state], f"{step.seconds:.2f}", made
+    seconds = "" if step.state == "planned" else f"{step.seconds:.2f}"
+    return step.name, step.uses, words[step.state], seconds, made
+
+
+def _last_line(result: RunResult) -> str:
+    steps = len(result.steps)
+    worked = sum(not step.cached for step in result.steps)
+    if not result.run:
+        return pick(
+            f"{worked} of {steps} steps would run; store: {result.store}",
+            f"{steps} 个步骤中将执行 {worked} 个；存储库：{result.store}",
+        )
+    return pick(
+        f"{worked} of {steps} steps run, {result.seconds:.1f} s; store: {result.store}",
+        f"{steps} 个步骤中执行了 {worked} 个，用时 {result.seconds:.1f} 秒；存储库：{result.store}",
+    )
+
+
+def _are_answers(value: Any) -> bool:
+    """Whether a result is what `rag.ask` says of its answers; a chain may call anything so."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(each, dict) and {"question", "text", "citations"} <= each.keys() for each in value)
+    )
 
 
 def show_answers(answers: Sequence[Mapping[str, Any]]) -> None:
@@ -56,7 +74,7 @@ def show_answers(answers: Sequence[Mapping[str, Any]]) -> None:
         say(f"？ {answer['question']}" if _is_chinese(answer["question"]) else f"? {answer['question']}")
         for line in str(answer["text"]).splitlines():
             say(f"  {line}")
-        for citation in answer.get("citations", ()):
+        for citation in answer["citations"]:
             say(f"  [{citation['number']}] {_place(citation)}")
     say()
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,101 @@ def test_a_dry_run_says_what_would_run_and_does_none_of_it(small, tmp_path: Path
     (small.notes / "b.txt").unlink()
     partly = run_chain(str(small.path), store=tmp_path / "s", dry_run=True)
     assert states(partly) == {"read": "planned", "other": "cached", "join": "planned", "clock": "planned"}
+
+
+def test_a_dry_run_has_no_id_and_leaves_no_run(small, tmp_path: Path) -> None:
+    assert run_chain(str(small.path), store=tmp_path / "s", dry_run=True).run == ""
+    assert open_store(tmp_path / "s").runs() == []
+
+
+MISSING = {
+    "file of a later step": ("  z: {uses: test.read, inputs: {}, with: {folder: nowhere}}\n", "file.missing"),
+    "artifact": ("  z: {uses: test.join, inputs: {x: '@nothing', y: join}}\n", "store.unknown-artifact"),
+}
+
+
+@pytest.mark.parametrize("dry_run", [False, True], ids=["run", "dry run"])
+@pytest.mark.parametrize(("step", "code"), MISSING.values(), ids=MISSING.keys())
+def test_what_is_missing_is_found_before_any_work(step: str, code: str, dry_run: bool, small, tmp_path: Path) -> None:
+    small.path.write_text(small.path.read_text().replace("results:\n", f"{step}results:\n"))
+    with pytest.raises(UsageError) as caught:
+        run_chain(str(small.path), store=tmp_path / "s", out=tmp_path / "o", dry_run=dry_run)
+    assert caught.value.code == code
+    assert small.runs() == []
+
+
+def test_an_artifact_of_the_wrong_kind_is_found_before_any_work(small, tmp_path: Path) -> None:
+    run_chain(str(small.path), store=tmp_path / "s", out=tmp_path / "o")
+    chain = tmp_path / "c.yaml"
+    chain.write_text("steps:\n  a: {uses: rag.build, inputs: {documents: '@small/join'}}\n")
+    with pytest.raises(UsageError) as caught:
+        run_chain(str(chain), store=tmp_path / "s")
+    assert caught.value.code == "chain.wrong-kind"
+    assert "'@small/join' is prompt" in str(caught.value)
+
+
+def test_a_place_that_cannot_hold_results_is_found_before_any_work(small, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        run_chain(str(small.path), store=tmp_path / "s", out=small.path / "o")
+    assert caught.value.code == "file.unwritable"
+    assert small.runs() == []
+
+
+def test_a_result_that_a_step_does_not_make_is_missed_when_that_step_is_done(small, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        run_chain(str(small.path), ["results.n=other.charcters"], store=tmp_path / "s", out=tmp_path / "o")
+    assert caught.value.code == "chain.unknown-result"
+    assert "other.characters" in caught.value.hint("en")
+    assert small.runs() == ["small/other"]
+
+
+def test_results_lie_side_by_side_under_their_own_names(small, tmp_path: Path) -> None:
+    overrides = ["results.notes=read", "results.one=join", "results.two=other.joined"]
+    result = run_chain(str(small.path), overrides, store=tmp_path / "s", out=tmp_path / "o").results
+    shown = {name: value for name, value in result.items() if name not in ("characters", "report")}
+    assert shown == {
+        "notes": str(tmp_path / "o/notes"),
+        "one": str(tmp_path / "o/one.txt"),
+        "two": str(tmp_path / "o/two"),
+    }
+    assert sorted(path.name for path in (tmp_path / "o/notes").iterdir()) == ["a.txt", "b.txt", "c.txt"]
+
+
+def test_a_recipe_of_one_step_writes_what_it_makes_into_out(small, tmp_path: Path) -> None:
+    recipe = tmp_path / "one.yaml"
+    recipe.write_text(f"kind: test.read\nversion: 1\nfolder: {small.notes}\n")
+    result = run_chain(str(recipe), store=tmp_path / "s", out=tmp_path / "o")
+    assert result.results == {"documents": str(tmp_path / "o" / "documents")}
+    assert (tmp_path / "o" / "documents" / "a.txt").read_text() == "NOTE A\n"
+
+
+def test_an_input_called_run_is_an_input_like_any_other(small, tmp_path: Path) -> None:
+    chain = tmp_path / "c.yaml"
+    chain.write_text(
+        f"steps:\n  r: {{uses: test.read, with: {{folder: {small.notes}}}}}\n  a: {{uses: test.join, inputs: {{run: r}}}}\n"
+    )
+    before = ids(run_chain(str(chain), store=tmp_path / "s"))
+    (small.notes / "b.txt").unlink()
+    assert ids(run_chain(str(chain), store=tmp_path / "s"))["chain/a"] != before["chain/a"]
+
+
+def test_runs_with_different_settings_share_what_they_have_in_common(small, tmp_path: Path) -> None:
+    run_chain(str(small.path), store=tmp_path / "s", out=tmp_path / "o")
+    other = run_chain(str(small.path), ["steps.join.with.separator=+"], store=tmp_path / "s", out=tmp_path / "o")
+    assert states(other) == {"read": "cached", "other": "cached", "join": "done", "clock": "done"}
+
+
+def test_a_store_that_disappears_during_a_run_is_named(small, tmp_path: Path) -> None:
+    process = small.start(tmp_path / "s", "seconds=1.5")
+    while not (tmp_path / "s" / "refs" / "small" / "other").exists() and process.poll() is None:
+        if any((tmp_path / "s").rglob("refs/**/other*")):
+            break
+        time.sleep(0.02)
+    shutil.rmtree(tmp_path / "s", ignore_errors=True)
+    output, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert str(tmp_path / "s") in json.loads(output)["error"]["message"]
+    assert b"Traceback" not in errors
 
 
 def test_a_step_that_fails_keeps_the_steps_before_it(small, tmp_path: Path) -> None:

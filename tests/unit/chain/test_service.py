@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from lianlu.chain import run_chain
-from lianlu.core.errors import BackendError
+from lianlu.chain.plan import plan_chain
+from lianlu.chain.service import Services
+from lianlu.core.errors import BackendError, UsageError
+from lianlu.core.job import Job
 from lianlu.store import open_store
 
 SERVED = """\
@@ -35,9 +39,9 @@ def served(tmp_path: Path) -> Path:
     return chain
 
 
-def answering(folder: Path) -> list[int]:
-    """Process ids of servers of `folder` that are still alive."""
-    listed = subprocess.run(["pgrep", "-f", f"http.server.*{folder}"], capture_output=True, text=True, check=False)
+def answering(folder: Path, command: str = "^[^ ]+ -m http.server") -> list[int]:
+    """Process ids of servers of `folder` that are still alive; those of their guards by another `command`."""
+    listed = subprocess.run(["pgrep", "-f", f"{command}.*{folder}"], capture_output=True, text=True, check=False)
     return [int(line) for line in listed.stdout.split() if int(line) != os.getpid()]
 
 
@@ -72,7 +76,10 @@ def test_a_service_that_does_not_come_up_is_named_with_its_log(command: str, cod
     assert "service-api.log" in caught.value.hint("en")
 
 
-def test_a_killed_run_leaves_no_service_behind(served: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_stopped_run_leaves_no_service_behind(
+    number: signal.Signals, status: int, served: Path, tmp_path: Path
+) -> None:
     served.write_text(
         served.read_text() + "  wait:\n    uses: test.join\n    inputs: {page: page}\n    with: {seconds: 60}\n"
     )
@@ -87,9 +94,77 @@ def test_a_killed_run_leaves_no_service_behind(served: Path, tmp_path: Path) -> 
     while open_store(tmp_path / "s").ref("served/page") is None and time.monotonic() < limit:
         time.sleep(0.1)
     assert answering(tmp_path / "www")
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.send_signal(number)
+    assert process.wait(20) == status
     limit = time.monotonic() + 15
     while answering(tmp_path / "www") and time.monotonic() < limit:
         time.sleep(0.1)
     assert answering(tmp_path / "www") == []
+
+
+GARBAGE = """\
+import socket, sys
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listener:
+    while True:
+        asker, _ = listener.accept()
+        asker.recv(1000)
+        asker.sendall(b"this is no HTTP\\r\\n\\r\\n")
+        asker.close()
+"""
+ONE_STEP = "steps:\n  a: {uses: test.join, services: [api]}\n"
+
+
+def test_a_service_that_speaks_no_http_is_never_ready(tmp_path: Path) -> None:
+    (tmp_path / "garbage.py").write_text(GARBAGE)
+    chain = tmp_path / "c.yaml"
+    command = f"[python, {tmp_path / 'garbage.py'}, '{{port}}']"
+    chain.write_text(f"services:\n  api: {{command: {command}, timeout_seconds: 1}}\n{ONE_STEP}")
+    with pytest.raises(BackendError) as caught:
+        run_chain(str(chain), store=tmp_path / "s")
+    assert caught.value.code == "chain.service-slow"
+
+
+@pytest.mark.parametrize("command", ['["a\\0b"]', '["python"], env: {"a=b": c}'], ids=["NUL", "odd variable"])
+def test_a_command_that_cannot_be_passed_on_is_refused(command: str, tmp_path: Path) -> None:
+    chain = tmp_path / "c.yaml"
+    chain.write_text(f"services:\n  api: {{command: {command}}}\n{ONE_STEP}")
+    with pytest.raises(UsageError) as caught:
+        run_chain(str(chain), store=tmp_path / "s")
+    assert caught.value.code == "chain.service-command"
+
+
+def test_a_port_that_is_taken_is_refused_before_any_work_but_not_by_a_dry_run(small, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        small.path.write_text(small.path.read_text() + f"services:\n  api: {{command: [x], port: {port}}}\n")
+        assert run_chain(str(small.path), store=tmp_path / "s", dry_run=True).steps
+        with pytest.raises(UsageError) as caught:
+            run_chain(str(small.path), store=tmp_path / "s")
+    assert caught.value.code == "chain.port-in-use"
+    assert str(port) in str(caught.value)
+    assert small.runs() == []
+
+
+def test_whoever_took_the_port_after_planning_is_not_taken_for_the_service(served: Path, tmp_path: Path) -> None:
+    plan = plan_chain(str(served))
+    with (
+        Services(plan.services, tmp_path) as services,
+        socket.create_server(("127.0.0.1", plan.services["web"].port)),
+        pytest.raises(UsageError) as caught,
+    ):
+        services.start("web", Job("test"))
+    assert caught.value.code == "chain.port-in-use"
+
+
+def test_a_service_that_died_is_started_again_for_the_next_step(served: Path, tmp_path: Path) -> None:
+    plan = plan_chain(str(served))
+    with Services(plan.services, tmp_path) as services:
+        services.start("web", Job("test"))
+        (first,) = answering(tmp_path / "www")
+        services.start("web", Job("test"))
+        assert answering(tmp_path / "www") == [first]
+        os.kill(first, signal.SIGKILL)
+        while answering(tmp_path / "www", command="guard.py"):
+            time.sleep(0.02)
+        services.start("web", Job("test"))
+        assert answering(tmp_path / "www") not in ([], [first])
