@@ -111,6 +111,14 @@ class BackendConformance(ABC):
         assert ids
         assert all(isinstance(each, int) and each >= 0 for each in ids)
 
+    def test_text_survives_its_token_ids(self) -> None:
+        async def there_and_back(backend: Backend) -> str:
+            return await backend.detokenize(await backend.tokenize("two words 两个词"))
+
+        if not {"tokenize", "detokenize"} & self.backend().abilities:
+            self.ask("tokenize", lambda backend: backend.tokenize("x"))
+        assert self.ask("detokenize", there_and_back) == "two words 两个词"
+
     def test_vectors_are_one_for_each_text_of_one_length(self) -> None:
         made = self.ask("embed", lambda backend: backend.embed(["甲", "b", "甲"]))
         assert len(made.vectors) == 3

@@ -46,6 +46,8 @@ Ability = Literal[
     "loglikelihood",
     "rolling_loglikelihood",
     "render",
+    "tokenize",
+    "detokenize",
     "embed",
     "rerank",
     "health",
@@ -210,6 +212,8 @@ class Backend(Protocol):
     """
 
     abilities: frozenset[Ability] = frozenset()
+    extra_fields: frozenset[str] | None = frozenset()
+    """Names of `Sampling.extra` that are honoured; None: all are passed on to whoever answers."""
 
     async def chat(self, conversation: Conversation, sampling: Sampling = DEFAULT_SAMPLING) -> Reply:
         """Answer a conversation.
@@ -241,6 +245,18 @@ class Backend(Protocol):
     async def render(self, conversation: Conversation) -> tuple[int, ...]:
         """The token ids that the model would see, the start of its answer included."""
         raise no_ability(self, "render")
+
+    async def tokenize(self, text: str) -> tuple[int, ...]:
+        """The token ids of a text as `complete` would read it."""
+        raise no_ability(self, "tokenize")
+
+    async def detokenize(self, ids: Sequence[int]) -> str:
+        """The text of token ids, special tokens included.
+
+        Raises:
+            UsageError: an id that the tokenizer does not have
+        """
+        raise no_ability(self, "detokenize")
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """A vector for each text. Raises as `chat`."""

@@ -109,6 +109,7 @@ class Client(Backend):
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self.abilities: frozenset[Ability] = frozenset(endpoint.abilities)
+        self.extra_fields: frozenset[str] | None = None
         self._endpoint = endpoint
         self._model = model
         self._ref = ref

@@ -159,6 +159,8 @@ class FakeBackend(Backend):
             "loglikelihood",
             "rolling_loglikelihood",
             "render",
+            "tokenize",
+            "detokenize",
             "embed",
             "rerank",
             "health",
@@ -202,7 +204,7 @@ class FakeBackend(Backend):
     async def complete(
         self, prompt: str | Sequence[int], sampling: Sampling = DEFAULT_SAMPLING, *, echo: bool = False
     ) -> Completion:
-        text = prompt if isinstance(prompt, str) else "".join(map(chr, prompt))
+        text = prompt if isinstance(prompt, str) else _characters(prompt)
         conversation = Conversation(messages=(Message(role="user", parts=(TextPart(text=text),)),))
         reply = await self.chat(conversation, sampling)
         answer = reply.message.text
@@ -237,6 +239,12 @@ class FakeBackend(Backend):
 
     async def render(self, conversation: Conversation) -> tuple[int, ...]:
         return tuple(map(ord, prompt_text(conversation) + _START))
+
+    async def tokenize(self, text: str) -> tuple[int, ...]:
+        return tuple(map(ord, text))
+
+    async def detokenize(self, ids: Sequence[int]) -> str:
+        return _characters(ids)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         tokens = sum(_count(text) for text in texts)
@@ -309,6 +317,14 @@ def last_user_text(conversation: Conversation) -> str:
 def prompt_text(conversation: Conversation) -> str:
     """All messages as one text, each under its role."""
     return "".join(f"<|{message.role}|>{message.text}\n" for message in conversation.messages)
+
+
+def _characters(ids: Sequence[int]) -> str:
+    """Text of the fake's token ids, which are code points."""
+    try:
+        return "".join(map(chr, ids)).encode("utf-8").decode("utf-8")
+    except (ValueError, OverflowError):
+        raise UsageError("llm.bad-token-id", ids=str(list(ids[:8]))) from None
 
 
 def _message(rule: Rule, conversation: Conversation) -> Message:

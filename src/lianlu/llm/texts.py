@@ -214,11 +214,15 @@ ERRORS: dict[str, ErrorText] = {
         Text("the body sent to {path} cannot be used: {why}", "发送到 {path} 的请求体有误：{why}"),
         Text("mend the field that is named; the interface is that of OpenAI", "请修改所指出的字段；接口与 OpenAI 相同"),
     ),
+    "llm.bad-token-id": ErrorText(
+        Text("these are not all ids of tokens: {ids}", "其中有些不是 token 的编号：{ids}"),
+        Text("token ids are those that /tokenize of the same model gives", "请使用同一模型的 /tokenize 给出的编号"),
+    ),
     "llm.unknown-path": ErrorText(
         Text("there is nothing at {path!r}", "{path!r} 不存在"),
         Text(
-            "known: /chat/completions, /completions, /embeddings, /rerank, /models",
-            "可用：/chat/completions、/completions、/embeddings、/rerank、/models",
+            "known: /chat/completions, /completions, /embeddings, /rerank, /tokenize, /detokenize, /models",
+            "可用：/chat/completions、/completions、/embeddings、/rerank、/tokenize、/detokenize、/models",
         ),
         http=404,
     ),

@@ -409,7 +409,7 @@ def _logprobs_of(wire: _WireLogprobs | None) -> tuple[TokenLogprob, ...]:
     )
 
 
-# The way in: what a server reads. Used by the fake server, and by the serving link when it comes.
+# The way in: what a server reads. Used by the fake server and by the serving link.
 
 
 def conversation_of(body: Mapping[str, Any]) -> Conversation:
@@ -440,9 +440,9 @@ def message_of(body: Any) -> Message:
     if role == "tool":
         call_id = str(body.get("tool_call_id", ""))
         return Message(role="tool", parts=(ToolResultPart(call_id=call_id, text=_joined(content)),))
-    parts: list[Part] = (
-        [TextPart(text=content)] if isinstance(content, str) else [_part(each) for each in content or ()]
-    )
+    thoughts = body.get("reasoning_content")
+    parts: list[Part] = [ReasoningPart(text=thoughts)] if thoughts else []
+    parts += [TextPart(text=content)] if isinstance(content, str) else [_part(each) for each in content or ()]
     for call in body.get("tool_calls") or ():
         function = call.get("function", {})
         parts.append(ToolCallPart(id=call.get("id", ""), name=function["name"], arguments=function["arguments"]))

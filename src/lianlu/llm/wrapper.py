@@ -60,6 +60,7 @@ class Wrapper(Backend):
     def __init__(self, inner: Backend) -> None:
         self.inner = inner
         self.abilities: frozenset[Ability] = inner.abilities
+        self.extra_fields: frozenset[str] | None = inner.extra_fields
 
     async def around(self, question: Question, call: Call) -> Any:  # noqa: ARG002 - for sub-classes
         """Answer `question`, by `call` or otherwise."""
@@ -103,6 +104,12 @@ class Wrapper(Backend):
 
     async def render(self, conversation: Conversation) -> tuple[int, ...]:
         return await self.inner.render(conversation)
+
+    async def tokenize(self, text: str) -> tuple[int, ...]:
+        return await self.inner.tokenize(text)
+
+    async def detokenize(self, ids: Sequence[int]) -> str:
+        return await self.inner.detokenize(ids)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         question = Question(kind="embed", request={"texts": list(texts)})
