@@ -1,0 +1,58 @@
+"""The words of this room's errors, in both languages."""
+
+from __future__ import annotations
+
+from lianlu.core.errors import ErrorText
+from lianlu.core.i18n import Text
+
+__all__ = ["ERRORS"]
+
+ERRORS: dict[str, ErrorText] = {
+    "nn.cannot-pack": ErrorText(
+        Text("the attention of this model cannot be packed: {feature}", "该模型的注意力无法打包计算：{feature}"),
+        Text("train it padded: lianlu does so by itself", "请改用补齐方式训练：lianlu 会自动这样做"),
+    ),
+    "nn.no-config": ErrorText(
+        Text("{path!r} is no model folder: it has no readable {file}", "{path!r} 不是模型文件夹：缺少可读的 {file}"),
+        Text(
+            "name a Hugging Face folder with config.json and *.safetensors",
+            "请指定含 config.json 与 *.safetensors 的 Hugging Face 文件夹",
+        ),
+    ),
+    "nn.no-weights": ErrorText(
+        Text("the model folder {path!r} has no weights: {missing}", "模型文件夹 {path!r} 缺少权重：{missing}"),
+        Text("download it again; every *.safetensors file must be there", "请重新下载，并确认所有 *.safetensors 都在"),
+    ),
+    "nn.pickle": ErrorText(
+        Text(
+            "{path!r} has its weights in a pickle file only: {files}; such files can run code when they are read",
+            "{path!r} 的权重只有 pickle 文件：{files}；读取这类文件可能执行其中的代码",
+        ),
+        Text(
+            "take the safetensors version of the model, or convert it where you trust it",
+            "请改用该模型的 safetensors 版本，或在可信环境中转换",
+        ),
+    ),
+    "nn.broken-weights": ErrorText(
+        Text("the weight file {path!r} cannot be read: {why}", "权重文件 {path!r} 无法读取：{why}"),
+        Text("it is cut off or damaged; download it again", "文件不完整或已损坏，请重新下载"),
+    ),
+    "nn.wrong-weights": ErrorText(
+        Text("the weights of {path!r} do not fit its config.json: {why}", "{path!r} 的权重与 config.json 不符：{why}"),
+        Text("take config.json and weights from the same source", "请确认 config.json 与权重出自同一来源"),
+    ),
+    "nn.unknown-model": ErrorText(
+        Text("transformers does not know the model in {path!r}: {why}", "transformers 不认识 {path!r} 中的模型：{why}"),
+        Text(
+            "code shipped inside model folders is never run; take a model that transformers has itself",
+            "模型文件夹自带的代码不会被执行；请选用 transformers 内置的模型",
+        ),
+    ),
+    "nn.no-tokenizer": ErrorText(
+        Text("no tokenizer can be read from {path!r}: {why}", "无法从 {path!r} 读取分词器：{why}"),
+        Text(
+            "the folder needs tokenizer.json and tokenizer_config.json",
+            "文件夹中应有 tokenizer.json 与 tokenizer_config.json",
+        ),
+    ),
+}
