@@ -355,6 +355,8 @@ class _Runner:
         files = self._store.files(artifact)
         if len(files) == 1:
             place = place.with_name(place.name + Path(next(iter(files))).suffix)
+        elif not files:
+            place.mkdir(parents=True, exist_ok=True)
         for name, path in files.items():
             with writing(place if len(files) == 1 else place / name) as copy, path.open("rb") as original:
                 shutil.copyfileobj(original, copy)

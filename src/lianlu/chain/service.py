@@ -78,7 +78,8 @@ def _check_free(planned: PlannedService) -> None:
 
 
 def _spawn(planned: PlannedService, log: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable if part == "python" else part for part in planned.command]
+    program, *arguments = planned.command
+    command = [sys.executable if program == "python" else program, *arguments]
     with log.open("ab") as output:
         try:
             return guard.start(

@@ -27,38 +27,53 @@ def expected(small, tmp_path: Path) -> dict[str, str]:
     return {name: each for name, each in artifact_ids(result.as_json()).items() if name != "small/clock"}
 
 
-def kill_and_run_again(small, store: Path, expected: dict[str, str], rounds: int, seed: int) -> None:
+def kill_and_run_again(small, store: Path, expected: dict[str, str], rounds: int, seed: int, *overrides: str) -> int:
+    """Kill a run `rounds` times at random points, then let it end; returns how often it was still at work."""
     randomness = random.Random(seed)
+    killed = 0
     for _ in range(rounds):
-        process = small.start(store, "seconds=0.6")
-        time.sleep(randomness.uniform(0.2, 2.0))
+        process = small.start(store, "seconds=0.6", *overrides)
+        time.sleep(randomness.uniform(0.05, 1.0))
         process.send_signal(signal.SIGKILL)
         process.communicate()
+        killed += process.returncode == -signal.SIGKILL
         if store.exists():
-            open_store(store).verify()
-    final = small.start(store, "seconds=0.6")
+            assert open_store(store).verify().is_sound
+    final = small.start(store, "seconds=0.6", *overrides)
     output, errors = final.communicate(timeout=60)
     assert final.returncode == 0, errors.decode()
     found = artifact_ids(json.loads(output))
     found.pop("small/clock")
     assert found == expected
     assert open_store(store).verify().is_sound
+    return killed
 
 
 def test_a_run_killed_at_random_points_ends_with_the_ids_of_one_that_was_not(small, tmp_path: Path, expected) -> None:
-    kill_and_run_again(small, tmp_path / "s", expected, rounds=4, seed=1)
-    runs = small.runs()
-    assert runs.count("small/other") <= 5  # once finished, a step is never done again
-    before = len(runs)
+    assert kill_and_run_again(small, tmp_path / "s", expected, rounds=4, seed=1)
+    assert small.runs().count("small/other") <= 5
+    before = len(small.runs())
     final = small.start(tmp_path / "s", "seconds=0.6")
     final.communicate(timeout=60)
-    assert len(small.runs()) == before
+    assert len(small.runs()) == before  # once finished, a step is never done again
 
 
 @pytest.mark.soak
 def test_two_hundred_kills_change_nothing(small, tmp_path: Path, expected) -> None:
-    for seed in range(20):
-        kill_and_run_again(small, tmp_path / f"s{seed}", expected, rounds=10, seed=seed)
+    killed = 0
+    for seed in range(40):
+        isolated = [f"steps.join.isolate={'true' if seed % 2 else 'false'}"]
+        killed += kill_and_run_again(small, tmp_path / f"s{seed}", expected, 5, seed, *isolated)
+        limit = time.monotonic() + 5
+        while processes_of(tmp_path / f"s{seed}") and time.monotonic() < limit:
+            time.sleep(0.05)
+        assert processes_of(tmp_path / f"s{seed}") == ""
+    assert killed >= 150
+
+
+def processes_of(store: Path) -> str:
+    """Processes that still work in a store, isolated steps among them."""
+    return subprocess.run(["pgrep", "-af", f"{store}/"], capture_output=True, text=True, check=False).stdout
 
 
 def test_two_runs_at_once_share_the_work(small, tmp_path: Path, expected) -> None:
