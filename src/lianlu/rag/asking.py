@@ -24,7 +24,7 @@ from lianlu.rag.place import cite
 from lianlu.rag.question import Question, read_question
 from lianlu.rag.texts import NOT_FOUND
 from lianlu.records import Conversation, Span, system, user
-from lianlu.text.language import language_of
+from lianlu.text.normalise import is_cjk
 from lianlu.text.sentences import sentences, trim
 
 if TYPE_CHECKING:
@@ -153,7 +153,8 @@ def prompt_for(question: str, sources: Sequence[str], instructions: str = "") ->
 
 
 def _language(text: str) -> Language:
-    return "zh" if language_of(text).startswith("zh") else "en"
+    """One Chinese character makes a question Chinese: names and commands in it are Latin anyway."""
+    return "zh" if any(map(is_cjk, text)) else "en"
 
 
 def _not_found(base: KnowledgeBase, question: Question, found: Sequence[Found], by: str) -> Answer:
@@ -183,9 +184,12 @@ def _cited(base: KnowledgeBase, quoted: Quoted, number: int) -> Citation:
 def _joined(citations: Sequence[Citation]) -> str:
     """Quotes with their numbers; on lines of their own when one of them has lines."""
     separator = "\n" if any("\n" in each.quote for each in citations) or len(citations) > 1 else " "
-    return separator.join(
-        f"{each.quote}{'' if each.quote.endswith('```') else ' '}[{each.number}]" for each in citations
-    )
+    return separator.join(f"{each.quote}{_after(each.quote)}[{each.number}]" for each in citations)
+
+
+def _after(quote: str) -> str:
+    """What stands between a quote and its number: a fence of code is closed by a line of its own."""
+    return "\n" if quote.endswith(("```", "~~~")) else " "
 
 
 def _checked(base: KnowledgeBase, question: Question, found: Sequence[Found], text: str, by: str) -> Answer:

@@ -30,7 +30,9 @@ _DEFINITION = 1.0
 _INTRODUCTION = 0.2
 _STEPS = 0.35
 _FORM = 0.12
+_NUMBER = 0.25
 _SAME = 0.5
+_TO_THE_POINT = 0.6  # of the first sentence's overlap, for one from another passage
 _OTHER_NUMBER = 0.6  # of exit code 3, not of exit code 5
 _LEAD_IN = 0.2  # "as follows:" says nothing without what follows
 _FOREIGN = 0.6  # a sentence in another language than the question
@@ -41,6 +43,7 @@ _ENOUGH_LATIN_EVIDENCE = 0.6
 _LONGEST_QUOTE = 400  # of `text_size`; a longer unit is a table or log, not a sentence
 _SHORTEST_QUOTE = 3
 _CJK_PAGE_SHARE = 0.02
+_IMAGINED_CHUNKS = 50  # in a base of one page no word it holds is rare: 38% of xquad-zh was answered, now 89%
 
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _TAG = re.compile(r"<[^>\n]{1,300}>")
@@ -50,8 +53,12 @@ _INTRODUCING = re.compile(
 )
 _DIGITS = re.compile(r"\d|[一二三四五六七八九十百千万亿两]")
 _YEAR = re.compile(
-    r"\d{3,4}\s*[年/.-]|\b1[0-9]{3}\b|\b20\d\d\b|\d\s*[月日世]|January|February|March|April|\bMay\b|June|July|August|September|October|November|December"
+    r"\d{3,4}\s*[年/.-]|\b1[0-9]{3}s?\b|\b20\d\ds?\b|\d\s*[月日世时時点]|January|February|March|April|\bMay\b|June|July|August|September|October|November|December"
 )
+_COLONS = (":", "：")
+_FULL_STOPS = tuple("。.!?！？；;…`")
+_ITEM = re.compile(r"\s*(?:[-*+•·]\s|\d{1,2}[.)、]\s|[(（]?\d{1,2}[)）])")
+_CODE = re.compile(r"\s*(?:```|~~~)")
 _STEP_LIKE = re.compile(
     r"^(?:```|~~~|\d{1,2}[.)、]\s|[-*+]\s|\$\s|[（(]?\d[)）])|`[^`]+`|首先|然后|接着|步骤|运行|执行|\b(?:run|use|install|first|then|step)\b",
     re.I,
@@ -99,11 +106,12 @@ def choose(
     best_chunk = max(each.score for each in found) or 1.0
     candidates: list[_Candidate] = []
     for each in found:
-        candidates.extend(_candidates(each, question, weights, total, best_chunk))
-    return [
-        Quoted(row=kept.found.row, span=kept.span, text=kept.raw, score=kept.score)
-        for kept in _diverse(candidates, question, limit)
-    ]
+        if _names_the_same(question, indexed_text(each.row), index):
+            candidates.extend(_candidates(each, question, weights, total, best_chunk))
+    kept = _diverse(candidates, question, limit)
+    if question.kind == "number" and not any(each.form for each in kept):
+        return []  # whoever asks how many is not told of what
+    return [Quoted(row=each.found.row, span=each.span, text=each.raw, score=each.score) for each in kept]
 
 
 def coverage(question: str, text: str, index: LexicalIndex) -> float:
@@ -137,17 +145,28 @@ def has_evidence(question: Question, found: Sequence[Found], index: LexicalIndex
 
 def _is_evidence(question: Question, text: str, index: LexicalIndex) -> bool:
     """A Chinese question may be asked of English pages by its Latin words; then most of those must be there."""
-    having = set(terms(text))
-    if question.names and not question.names & having:
+    if not _names_the_same(question, text, index):
         return False
-    is_foreign = question.names and _cjk_share(question.text) > _CJK_PAGE_SHARE > _cjk_share(text)
+    is_foreign = question.names and _is_chinese(question.text) and not _is_chinese(text)
     if is_foreign:
         return coverage(" ".join(sorted(question.names)), text, index) >= _ENOUGH_LATIN_EVIDENCE
     return coverage(question.text, text, index) >= _ENOUGH_EVIDENCE
 
 
+def _names_the_same(question: Question, text: str, index: LexicalIndex) -> bool:
+    """One of the question's names, and the rarest of its identifiers: a page on XTuner need not know of its DPO."""
+    having = set(terms(text))
+    if question.names and not question.names & having:
+        return False
+    return not question.identifiers or max(sorted(question.identifiers), key=index.idf) in having
+
+
 def _cjk_share(text: str) -> float:
     return sum(map(is_cjk, text)) / max(len(text), 1)
+
+
+def _is_chinese(text: str) -> bool:
+    return _cjk_share(text) > _CJK_PAGE_SHARE
 
 
 def _content(text: str) -> set[str]:
@@ -155,20 +174,25 @@ def _content(text: str) -> set[str]:
 
 
 def _weights(text: str, index: LexicalIndex) -> dict[str, float]:
-    return {term: term_weight(term) * index.idf(term) for term in set(terms(text))}
+    return {term: term_weight(term) * index.idf(term, beside=_IMAGINED_CHUNKS) for term in set(terms(text))}
 
 
 def _candidates(
     found: Found, question: Question, weights: dict[str, float], total: float, best_chunk: float
 ) -> list[_Candidate]:
     row = found.row
-    units = [_unit(found, span) for span in sentences(row.chunk.text)]
+    spans = sentences(row.chunk.text)
+    with_code = question.kind == "how-to"
+    units = [
+        _unit(found, Span(start=span.start, end=_end_of(spans, at, row.chunk.text, with_code=with_code)))
+        for at, span in enumerate(spans)
+    ]
     for unit in units:
         unit.terms = frozenset(terms(unit.plain))
         unit.overlap = _sum_of(weights, unit.terms) / total
     headings = _sum_of(weights, frozenset(terms(" ".join((row.title, *row.chunk.headings))))) / total
     numbers = {each for each in quantities(question.text) if not each.unit}  # labels, as in exit code 3
-    asked_in_chinese = _cjk_share(question.text) > _CJK_PAGE_SHARE
+    asked_in_chinese = _is_chinese(question.text)
     kept: list[_Candidate] = []
     for number, unit in enumerate(units):
         if not _is_quotable(unit, question):
@@ -178,11 +202,11 @@ def _candidates(
         unit.score = (
             unit.overlap + _NEIGHBOUR * around + _HEADING * headings + _CHUNK * found.score / best_chunk
         ) + unit.form
-        if unit.plain.rstrip().endswith((":", "：")):
+        if unit.plain.rstrip().endswith(_COLONS):
             unit.score -= _LEAD_IN
         if numbers and _is_about_another_number(unit.plain, numbers):
             unit.score -= _OTHER_NUMBER
-        if asked_in_chinese != (_cjk_share(unit.plain) > _CJK_PAGE_SHARE):
+        if asked_in_chinese != _is_chinese(unit.plain):
             unit.score -= _FOREIGN
         kept.append(unit)
     return kept
@@ -191,6 +215,24 @@ def _candidates(
 def _is_about_another_number(text: str, wanted: set[Quantity]) -> bool:
     having = quantities(text)
     return bool(having) and not any(agrees(number, having) for number in wanted)
+
+
+def _end_of(spans: Sequence[Span], at: int, text: str, *, with_code: bool) -> int:
+    """Where a unit ends: what announces a list or a listing is quoted with it, as far as that is not too long."""
+    said = spans[at].cut(text).rstrip()
+    followers = spans[at + 1 :]
+    if not followers or _ITEM.match(said) or said.endswith(_FULL_STOPS):
+        return spans[at].end
+    is_code = with_code and _CODE.match(followers[0].cut(text))
+    if not is_code and not said.endswith(_COLONS):
+        return spans[at].end
+    end = spans[at].end
+    for follower in followers[:1] if is_code else followers:
+        is_too_long = text_size(text[spans[at].start : follower.end]) > _LONGEST_QUOTE
+        if is_too_long or not (is_code or _ITEM.match(follower.cut(text))):
+            break
+        end = follower.end
+    return end
 
 
 def _unit(found: Found, span: Span) -> _Candidate:
@@ -228,7 +270,8 @@ def _form(unit: _Candidate, question: Question, headings: float) -> float:
     if question.kind == "time":
         return _FORM if _YEAR.search(unit.plain) else 0.0
     if question.kind == "number":
-        return _FORM if _DIGITS.search(unit.plain) else 0.0
+        asked = quantities(question.text)
+        return _NUMBER if any(not agrees(each, asked) for each in quantities(unit.plain)) else 0.0
     return 0.0
 
 
@@ -261,15 +304,31 @@ def _diverse(candidates: list[_Candidate], question: Question, limit: int) -> li
         gain = best.score - _SAME * _likeness(best, chosen)
         if chosen and gain < keep * chosen[0].score:
             break
-        if not chosen and question.subject and not _content(question.subject) <= set(best.terms):
-            waiting.remove(best)
-            continue
-        if chosen and chosen[0].form and question.kind == "definition" and not best.form:
-            waiting.remove(best)
-            continue
-        chosen.append(best)
         waiting.remove(best)
+        if _may_join(best, chosen, question):
+            chosen.append(best)
     return chosen
+
+
+def _may_join(unit: _Candidate, chosen: list[_Candidate], question: Question) -> bool:
+    """Whether a sentence may be quoted at all, and beside those chosen before it."""
+    if question.subject and not _content(question.subject) <= unit.terms:
+        return False
+    if not chosen:
+        return True
+    first = chosen[0]
+    if question.kind == "definition" and first.form and not unit.form:
+        return False
+    if _is_chinese(first.plain) != _is_chinese(unit.plain) and _is_chinese(first.plain) == _is_chinese(question.text):
+        return False  # who was answered in his language needs no other
+    is_beside = any(unit.found.row is each.found.row for each in chosen)
+    if not is_beside and unit.overlap < _TO_THE_POINT * first.overlap:
+        return False
+    return all(unit.terms != each.terms and not _overlap(unit, each) for each in chosen)
+
+
+def _overlap(one: _Candidate, other: _Candidate) -> bool:
+    return one.found.row is other.found.row and one.span.start < other.span.end and other.span.start < one.span.end
 
 
 def _likeness(unit: _Candidate, chosen: list[_Candidate]) -> float:

@@ -80,11 +80,11 @@ class LexicalIndex:
     def empty(cls) -> LexicalIndex:
         return cls(_int64s(()), _int32s(()), (), _int64s((0,)), _int32s(()), _int32s(()))
 
-    def idf(self, term: str) -> float:
-        """Rarity of a term; a term that no chunk has is the rarest."""
+    def idf(self, term: str, *, beside: int = 0) -> float:
+        """Rarity of a term; a term that no chunk has is the rarest. `beside` counts chunks thought of that lack it."""
         number = self.numbers.get(term)
         having = 0 if number is None else int(self.starts[number + 1] - self.starts[number])
-        return float(np.log1p((len(self.chunk_ids) - having + 0.5) / (having + 0.5)))
+        return float(np.log1p((len(self.chunk_ids) + beside - having + 0.5) / (having + 0.5)))
 
     def scores(self, question: str) -> Floats:
         """BM25 of every chunk for a question; stop words count a tenth."""

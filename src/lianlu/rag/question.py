@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,12 +50,14 @@ class Question:
 
     Attributes:
         names: terms that name things: Latin words in Chinese, capitalized words and words with digits in English.
+        identifiers: those of them that are spelled as no plain word is: DPO, QLoRA, api_server.
         subject: what a definition is wanted of, folded.
     """
 
     text: str
     kind: QuestionKind
     names: frozenset[str] = frozenset()
+    identifiers: frozenset[str] = frozenset()
     subject: str = ""
 
 
@@ -65,7 +68,7 @@ def read_question(text: str) -> Question:
         UsageError: rag.empty-question, rag.long-question
 
     >>> read_question("XTuner是什么？")
-    Question(text='XTuner是什么？', kind='definition', names=frozenset({'xtuner'}), subject='xtuner')
+    Question(text='XTuner是什么？', kind='definition', names=frozenset({'xtuner'}), identifiers=frozenset({'xtuner'}), subject='xtuner')
     """
     cleaned = clean_input(text)
     if len(cleaned) > LONGEST_QUESTION:
@@ -74,7 +77,11 @@ def read_question(text: str) -> Question:
         raise UsageError("rag.empty-question")
     subject = _subject(cleaned)
     return Question(
-        text=cleaned, kind="definition" if subject else _kind(cleaned), names=_names(cleaned), subject=subject
+        text=cleaned,
+        kind="definition" if subject else _kind(cleaned),
+        names=_names(cleaned),
+        identifiers=_first_terms(word for word in _LATIN_WORD.findall(cleaned) if _is_identifier(word)),
+        subject=subject,
     )
 
 
@@ -91,12 +98,21 @@ def _subject(text: str) -> str:
 def _names(text: str) -> frozenset[str]:
     is_chinese = any(map(is_cjk, text))
     words = _LATIN_WORD.finditer(text)
-    named = [word.group() for word in words if is_chinese or _is_name(word.group(), at_start=not word.start())]
-    return frozenset(terms(each)[0] for each in named if not is_stop_term(each.casefold()))
+    return _first_terms(
+        word.group() for word in words if is_chinese or _is_name(word.group(), at_start=not word.start())
+    )
+
+
+def _first_terms(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(terms(each)[0] for each in words if not is_stop_term(each.casefold()))
 
 
 def _is_name(word: str, *, at_start: bool) -> bool:
-    return (word[0].isupper() and not at_start) or any(each.isupper() or each in _JOINTS for each in word[1:])
+    return (word[0].isupper() and not at_start) or _is_identifier(word)
+
+
+def _is_identifier(word: str) -> bool:
+    return any(each.isupper() or each in _JOINTS for each in word[1:])
 
 
 def _kind(text: str) -> QuestionKind:

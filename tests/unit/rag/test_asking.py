@@ -81,6 +81,79 @@ def test_the_language_of_the_question_is_preferred(base: KnowledgeBase, make_doc
     assert [each.uri for each in ask_by_quoting(base, "What is Lumen?").citations] == ["en.md"]
 
 
+def test_who_is_answered_in_his_language_gets_no_other(base: KnowledgeBase, make_document: Make) -> None:
+    base.put(
+        [
+            make_document("zh.md", "# Lumen\n\n在标签页里打开 Lumen 的设置。"),
+            make_document("en.md", "# Lumen\n\nOpen the settings of Lumen. Lumen has settings."),
+        ]
+    )
+    assert {each.uri for each in ask_by_quoting(base, "怎么打开 Lumen 的设置？").citations} == {"zh.md"}
+
+
+def test_what_announces_a_list_is_quoted_with_it(base: KnowledgeBase, make_document: Make) -> None:
+    listed = "# Colours\n\nThe paint comes in these colours:\n\n- red\n- green\n\nNothing else is sold."
+    base.put([make_document("a.md", listed)])
+    (citation,) = ask_by_quoting(base, "Which colours does the paint come in?").citations[:1]
+    assert citation.quote == "The paint comes in these colours:\n\n- red\n- green"
+    assert citation.source_span is not None
+    assert citation.source_span.cut(listed) == citation.quote
+
+
+def test_a_list_too_long_to_quote_is_cut_between_its_items(base: KnowledgeBase, make_document: Make) -> None:
+    items = "\n".join(f"- colour {number} " + "of many " * 12 for number in range(30))
+    base.put([make_document("a.md", f"# Paint\n\nThe paint comes in these colours:\n\n{items}\n")])
+    for citation in ask_by_quoting(base, "Which colours does the paint come in?").citations:
+        assert len(citation.quote) <= 1600
+        assert citation.quote.endswith("of many")
+
+
+def test_the_listing_that_shows_how_is_quoted_with_what_announces_it(base: KnowledgeBase, make_document: Make) -> None:
+    listed = "# Lumen\n\nTo start the server run\n\n```sh\nlumen up\n```\n\nIt listens then."
+    base.put([make_document("a.md", listed)])
+    answer = ask_by_quoting(base, "How do I start the server?")
+    assert answer.citations[0].quote == "To start the server run\n\n```sh\nlumen up\n```"
+    assert "```\n[1]" in answer.text, "a fence that is followed by anything is not closed"
+
+
+@pytest.mark.parametrize(
+    "question", ["默认端口是多少？", "服务默认用哪个端口？", "What port does the server listen on?"]
+)
+def test_a_base_of_one_page_answers(base: KnowledgeBase, make_document: Make, question: str) -> None:
+    base.put([make_document("a.md", "# 甲\n\n服务的默认端口是 23333。\n\nThe server listens on port 23333.")])
+    assert "23333" in ask_by_quoting(base, question).text
+    assert not ask_by_quoting(base, "食堂几点开饭？").found
+    assert not ask_by_quoting(base, "When does the canteen open?").found
+
+
+def test_who_asks_how_many_is_not_told_of_what(base: KnowledgeBase, make_document: Make) -> None:
+    base.put([make_document("a.md", "# Memory\n\nFine-tuning a 7B model takes memory. Large models take more memory.")])
+    answer = ask_by_quoting(base, "How much memory does it take to fine-tune a 7B model?")
+    assert (answer.found, answer.reason) == (False, "weak-evidence")
+
+
+def test_a_page_that_lacks_the_thing_asked_for_does_not_answer(base: KnowledgeBase, make_document: Make) -> None:
+    base.put([make_document(f"{each}.md", f"# XTuner\n\nXTuner supports {each} training.") for each in ("SFT", "LoRA")])
+    assert not ask_by_quoting(base, "Does XTuner support DPO?").found
+    base.put([make_document("DPO.md", "# XTuner\n\nXTuner supports DPO training.")])
+    assert [each.uri for each in ask_by_quoting(base, "Does XTuner support DPO?").citations] == ["DPO.md"]
+
+
+def test_pages_that_say_the_same_are_quoted_once(base: KnowledgeBase, make_document: Make) -> None:
+    base.put([make_document(f"{each}.md", f"# {each}\n\n服务的默认端口是 23333。") for each in ("甲", "乙", "丙")])
+    assert len(ask_by_quoting(base, "默认端口是多少？").citations) == 1
+
+
+def test_every_sentence_of_a_definition_names_what_is_defined(base: KnowledgeBase, make_document: Make) -> None:
+    text = '# Measures\n\nPCK, PCKh, tPCK\n\n"License" shall mean the terms, and mean no more.'
+    base.put([make_document("a.md", text)])
+    assert all("PCK" in each.quote for each in ask_by_quoting(base, "What does PCK mean?").citations)
+
+
+def test_a_chinese_question_about_latin_names_is_refused_in_chinese(two: KnowledgeBase) -> None:
+    assert "文档" in ask_by_quoting(two, "kubernetes cluster 的 license 是什么").text
+
+
 def test_quotes_are_slices_of_the_document_and_of_the_source(two: KnowledgeBase) -> None:
     texts = {"xtuner.md": XTUNER, "lmdeploy.md": LMDEPLOY}
     for question in ("xtuner是什么？", "What is LMDeploy?", "怎么安装 XTuner？", "显存"):
