@@ -77,6 +77,10 @@ GROUPS: dict[str, Group] = {
         "lianlu.prompt.framework:Framework",
         Text("A way to write structured prompts.", "一种结构化提示词的写法。"),
     ),
+    "generator": Group(
+        "lianlu.synth.generator:Generator",
+        Text("Makes questions with answers by rules, and proves each right.", "按规则生成问题与答案，并逐一验证。"),
+    ),
 }
 
 

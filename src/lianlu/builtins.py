@@ -14,6 +14,7 @@ BUILTINS: dict[str, dict[str, str]] = {
         "rag.build": "lianlu.rag.steps:BUILD",
         "rag.ask": "lianlu.rag.steps:ASK",
         "report": "lianlu.chain.report:REPORT",
+        "synth.rules": "lianlu.synth.step:RULES",
     },
     "reader": {
         "markdown": "lianlu.extract.markdown:read",
@@ -34,11 +35,18 @@ BUILTINS: dict[str, dict[str, str]] = {
         "predictions": "lianlu.rag.page:section",
         "index": "lianlu.rag.page:index_section",
         "prompt": "lianlu.prompt.page:section",
+        "conversations": "lianlu.synth.page:section",
     },
     "framework": {
         "langgpt": "lianlu.prompt.langgpt:LANGGPT",
         "costar": "lianlu.prompt.costar:COSTAR",
         "crispe": "lianlu.prompt.crispe:CRISPE",
+    },
+    "generator": {
+        "identity": "lianlu.synth.identity:IDENTITY",
+        "letters": "lianlu.synth.letters:LETTERS",
+        "arithmetic": "lianlu.synth.arithmetic:ARITHMETIC",
+        "cloze": "lianlu.synth.cloze:CLOZE",
     },
 }
 

@@ -31,7 +31,11 @@ AREAS: dict[str, Text] = {
 VERBS: dict[str, Verb] = {
     "extract": Verb("data", "lianlu.extract.verbs:extract", Text("read files into documents", "把文件读成文档")),
     "curate": Verb("data", None, Text("clean, deduplicate and mix documents", "清洗、去重、混合文档")),
-    "synth": Verb("data", None, Text("make data by rules, models and feedback", "用规则、模型与反馈合成数据")),
+    "synth": Verb(
+        "data",
+        "lianlu.synth.verbs:synth",
+        Text("make data by rules, models and feedback", "用规则、模型与反馈合成数据"),
+    ),
     "label": Verb("data", None, Text("annotate dialogues, images, audio, video", "标注对话、图像、音频与视频")),
     "train": Verb("model", None, Text("pretrain and fine-tune", "预训练与微调")),
     "model": Verb("model", None, Text("fetch, merge, convert, inspect weights", "下载、合并、转换、查看权重")),

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from conformance.generator import GeneratorConformance
+
+
+class TestIdentity(GeneratorConformance):
+    name = "identity"
+
+
+class TestLetters(GeneratorConformance):
+    name = "letters"
+
+
+class TestArithmetic(GeneratorConformance):
+    name = "arithmetic"
+
+
+class TestCloze(GeneratorConformance):
+    name = "cloze"
