@@ -109,9 +109,17 @@ def choose(
         if _names_the_same(question, indexed_text(each.row), index):
             candidates.extend(_candidates(each, question, weights, total, best_chunk))
     kept = _diverse(candidates, question, limit)
-    if question.kind == "number" and not any(each.form for each in kept):
-        return []  # whoever asks how many is not told of what
+    if not _says_how_much(question, kept):
+        return []  # whoever asks how many or when is not told of what
     return [Quoted(row=each.found.row, span=each.span, text=each.raw, score=each.score) for each in kept]
+
+
+def _says_how_much(question: Question, chosen: Sequence[_Candidate]) -> bool:
+    """Whether one of the sentences has a number that the question does not bring along, if it asks for one."""
+    if not question.wants_number:
+        return True
+    asked = quantities(question.text)
+    return any(not agrees(number, asked) for each in chosen for number in quantities(each.plain))
 
 
 def coverage(question: str, text: str, index: LexicalIndex) -> float:
@@ -191,7 +199,6 @@ def _candidates(
         unit.terms = frozenset(terms(unit.plain))
         unit.overlap = _sum_of(weights, unit.terms) / total
     headings = _sum_of(weights, frozenset(terms(" ".join((row.title, *row.chunk.headings))))) / total
-    numbers = {each for each in quantities(question.text) if not each.unit}  # labels, as in exit code 3
     asked_in_chinese = _is_chinese(question.text)
     kept: list[_Candidate] = []
     for number, unit in enumerate(units):
@@ -204,7 +211,7 @@ def _candidates(
         ) + unit.form
         if unit.plain.rstrip().endswith(_COLONS):
             unit.score -= _LEAD_IN
-        if numbers and _is_about_another_number(unit.plain, numbers):
+        if _is_about_another_number(unit.plain, question):
             unit.score -= _OTHER_NUMBER
         if asked_in_chinese != _is_chinese(unit.plain):
             unit.score -= _FOREIGN
@@ -212,9 +219,11 @@ def _candidates(
     return kept
 
 
-def _is_about_another_number(text: str, wanted: set[Quantity]) -> bool:
-    having = quantities(text)
-    return bool(having) and not any(agrees(number, having) for number in wanted)
+def _is_about_another_number(text: str, question: Question) -> bool:
+    """Whether a sentence counts something else where the question names a number, as in exit code 3."""
+    labels = [each for each in quantities(question.text) if not each.unit]
+    having = quantities(text) if labels else set[Quantity]()
+    return bool(having) and not any(agrees(number, having) for number in labels)
 
 
 def _end_of(spans: Sequence[Span], at: int, text: str, *, with_code: bool) -> int:
@@ -270,8 +279,7 @@ def _form(unit: _Candidate, question: Question, headings: float) -> float:
     if question.kind == "time":
         return _FORM if _YEAR.search(unit.plain) else 0.0
     if question.kind == "number":
-        asked = quantities(question.text)
-        return _NUMBER if any(not agrees(each, asked) for each in quantities(unit.plain)) else 0.0
+        return _NUMBER if _says_how_much(question, [unit]) else 0.0
     return 0.0
 
 
@@ -321,6 +329,8 @@ def _may_join(unit: _Candidate, chosen: list[_Candidate], question: Question) ->
         return False
     if _is_chinese(first.plain) != _is_chinese(unit.plain) and _is_chinese(first.plain) == _is_chinese(question.text):
         return False  # who was answered in his language needs no other
+    if _is_about_another_number(unit.plain, question):
+        return False
     is_beside = any(unit.found.row is each.found.row for each in chosen)
     if not is_beside and unit.overlap < _TO_THE_POINT * first.overlap:
         return False

@@ -42,6 +42,10 @@ _TIME = re.compile(
     r"什么时候|什麼時候|何时|何時|哪年|哪一年|哪一天|几年|几月|时间|日期|\bwhen\b|\bwhat\s+(?:year|date|day|time)\b",
     re.I,
 )
+_DATE_WANTED = re.compile(
+    r"什么时候|什麼時候|何时|何時|哪年|哪一年|哪一天|几年|几月|^when\s+(?:was|were|did|is|are|will|has|have)\b|\b(?:what|which)\s+year\b",
+    re.I,
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Question:
         names: terms that name things: Latin words in Chinese, capitalized words and words with digits in English.
         identifiers: those of them that are spelled as no plain word is: DPO, QLoRA, api_server.
         subject: what a definition is wanted of, folded.
+        wants_number: an answer without a number or a date is none.
     """
 
     text: str
@@ -59,6 +64,7 @@ class Question:
     names: frozenset[str] = frozenset()
     identifiers: frozenset[str] = frozenset()
     subject: str = ""
+    wants_number: bool = False
 
 
 def read_question(text: str) -> Question:
@@ -82,6 +88,7 @@ def read_question(text: str) -> Question:
         names=_names(cleaned),
         identifiers=_first_terms(word for word in _LATIN_WORD.findall(cleaned) if _is_identifier(word)),
         subject=subject,
+        wants_number=not subject and (_kind(cleaned) == "number" or _DATE_WANTED.search(cleaned) is not None),
     )
 
 

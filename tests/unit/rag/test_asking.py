@@ -64,7 +64,7 @@ def test_what_is_not_in_the_documents_is_not_answered(two: KnowledgeBase, questi
 
 def test_sentences_about_another_number_are_not_quoted(base: KnowledgeBase, make_document: Make) -> None:
     listed = "# 错误\n\n退出码 3 表示文件有问题。\n\n退出码 5 表示超出限制。\n\n退出码 130 表示已取消。"
-    base.put([make_document("a.md", listed)])
+    base.put([make_document("a.md", listed), make_document("b.md", "# 常见\n\n退出码 4 表示服务有问题。")])
     assert [each.quote for each in ask_by_quoting(base, "退出码 3 表示什么？").citations] == [
         "退出码 3 表示文件有问题。"
     ]
@@ -130,6 +130,15 @@ def test_who_asks_how_many_is_not_told_of_what(base: KnowledgeBase, make_documen
     base.put([make_document("a.md", "# Memory\n\nFine-tuning a 7B model takes memory. Large models take more memory.")])
     answer = ask_by_quoting(base, "How much memory does it take to fine-tune a 7B model?")
     assert (answer.found, answer.reason) == (False, "weak-evidence")
+
+
+def test_who_asks_when_is_not_told_of_what(base: KnowledgeBase, make_document: Make) -> None:
+    base.put([make_document("a.md", "# Lumen\n\nLumen was released by a small team. 轻舟由一个小团队发布。")])
+    assert not ask_by_quoting(base, "When was Lumen released?").found
+    assert not ask_by_quoting(base, "轻舟发布于何时？").found
+    base.put([make_document("b.md", "# Lumen\n\nLumen was released in May 2024. 轻舟发布于 2024 年 5 月。")])
+    assert "2024" in ask_by_quoting(base, "When was Lumen released?").text
+    assert "2024" in ask_by_quoting(base, "轻舟发布于何时？").text
 
 
 def test_a_page_that_lacks_the_thing_asked_for_does_not_answer(base: KnowledgeBase, make_document: Make) -> None:
