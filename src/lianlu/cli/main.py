@@ -94,7 +94,7 @@ def _invoke(given: list[str]) -> int:
     verb = VERBS.get(name)
     if verb is None:
         working = [known for known, each in VERBS.items() if each.target]
-        raise UsageError("cli.unknown-verb", verb=name, suggestion=suggest(name, working))
+        raise UsageError("cli.unknown-verb", verb=name, suggestion=suggest(name, working), command="lianlu")
     if verb.target is None:
         raise UsageError("cli.planned-verb", verb=name)
     command: click.Command = load_target(verb.target)
@@ -106,6 +106,7 @@ def _invoke_command(command: click.Command, arguments: list[str], path: str) -> 
     import click
 
     from lianlu.core.errors import UsageError
+    from lianlu.core.usage import said
 
     try:
         with command.make_context(path, arguments) as context:
@@ -117,7 +118,7 @@ def _invoke_command(command: click.Command, arguments: list[str], path: str) -> 
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else path
-        raise UsageError("cli.bad-usage", what=error.format_message(), command=path) from None
+        raise UsageError("cli.bad-usage", what=said(error.format_message()), command=path) from None
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     return 0

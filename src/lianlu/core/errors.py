@@ -22,6 +22,7 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from lianlu.core.i18n import Language, Text
+from lianlu.core.system_words import system_words
 from lianlu.records import Failure
 
 __all__ = [
@@ -81,10 +82,10 @@ class LianluError(Exception):
         return self.text.http or self.family_http
 
     def message(self, lang: Language | None = None) -> str:
-        return self.text.message.show(lang, **self.facts)
+        return self.text.message.show(lang, **_worded(self.facts))
 
     def hint(self, lang: Language | None = None) -> str:
-        return self.text.hint.show(lang, **self.facts)
+        return self.text.hint.show(lang, **_worded(self.facts))
 
     def __str__(self) -> str:
         return self.message("en")
@@ -165,4 +166,9 @@ def reasons_text(failures: Sequence[Failure]) -> Text:
 
 
 def _filled(text: Text, facts: Mapping[str, Any]) -> Text:
-    return Text(text.show("en", **facts), text.show("zh", **facts))
+    worded = _worded(facts)
+    return Text(text.show("en", **worded), text.show("zh", **worded))
+
+
+def _worded(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: system_words(fact) if name == "why" else fact for name, fact in facts.items()}

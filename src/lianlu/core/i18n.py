@@ -88,4 +88,4 @@ def suggest(name: str, choices: Iterable[str], *, limit: int = 12) -> Text:
         listed = ", ".join(repr(each) for each in near)
         return Text(f"did you mean {listed}?", f"是不是想写 {listed}？")
     listed = ", ".join(known[:limit]) + (", …" if len(known) > limit else "")
-    return Text(f"known: {listed or 'none'}", f"可用：{listed or '无'}")
+    return Text(f"known: {listed or 'none'}", f"可用：{listed or '无'}。")

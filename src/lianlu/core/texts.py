@@ -17,7 +17,7 @@ ERRORS: dict[str, ErrorText] = {
     ),
     "cli.unknown-verb": ErrorText(
         Text("lianlu has no verb {verb!r}", "lianlu 没有子命令 {verb!r}"),
-        Text("{suggestion} — `lianlu --help` lists all", "{suggestion} 运行 `lianlu --help` 查看全部"),
+        Text("{suggestion} — `{command} --help` lists all", "{suggestion}运行 `{command} --help` 查看全部"),
     ),
     "cli.bad-usage": ErrorText(
         Text("{what}", "命令用法有误：{what}"),
@@ -101,7 +101,7 @@ ERRORS: dict[str, ErrorText] = {
     ),
     "recipe.unknown-name": ErrorText(
         Text("there is no recipe {name!r}", "没有名为 {name!r} 的配方"),
-        Text("{suggestion} — `lianlu recipe list` shows all", "{suggestion} 运行 `lianlu recipe list` 查看全部"),
+        Text("{suggestion} — `lianlu recipe list` shows all", "{suggestion}运行 `lianlu recipe list` 查看全部"),
     ),
     "recipe.env-unset": ErrorText(
         Text("{at}: the environment variable {variable} is not set", "{at}：环境变量 {variable} 未设置"),

@@ -21,6 +21,7 @@ from lianlu.core.errors import VERDICT_NO_EXIT, UsageError
 from lianlu.core.i18n import Text, suggest
 from lianlu.core.job import Job
 from lianlu.core.settings import Settings
+from lianlu.core.usage import Words
 
 __all__ = ["Call", "Outcome", "RoomGroup", "argument", "option", "verb"]
 
@@ -118,6 +119,10 @@ def option(*names: str, help: Text, **more: Any) -> Callable[[Any], Any]:
 argument = click.argument
 
 
+class _Verb(click.Command):
+    context_class = Words
+
+
 def verb(name: str, help: Text, **settings: Any) -> Callable[[Callable[..., Outcome]], click.Command]:
     """Make a command of a function `(call, **options) -> Outcome`."""
 
@@ -129,13 +134,15 @@ def verb(name: str, help: Text, **settings: Any) -> Callable[[Callable[..., Outc
 
         for common in _COMMON:
             body = common(body)
-        return click.command(name, help=help.show(), **settings)(body)
+        return click.command(name, cls=_Verb, help=help.show(), **settings)(body)
 
     return wrap
 
 
 class RoomGroup(click.Group):
     """The verbs of one room. With `default_verb`, `train FILE` means `train run FILE` when FILE is no verb."""
+
+    context_class = Words
 
     def __init__(
         self,
@@ -148,13 +155,22 @@ class RoomGroup(click.Group):
         super().__init__(name, help=help.show(), commands=list(verbs))
         self.default_verb = default_verb
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args:  # like `lianlu` alone: a question, no mistake
+            say(ctx.get_help())
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in self.commands:
             if self.default_verb is None:
                 raise UsageError(
-                    "cli.unknown-verb", verb=f"{self.name} {args[0]}", suggestion=suggest(args[0], self.commands)
+                    "cli.unknown-verb",
+                    verb=f"{self.name} {args[0]}",
+                    suggestion=suggest(args[0], self.commands),
+                    command=ctx.command_path,
                 )
             args = [self.default_verb, *args]
         return super().resolve_command(ctx, args)

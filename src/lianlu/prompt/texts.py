@@ -22,7 +22,7 @@ ERRORS: dict[str, ErrorText] = {
         Text("the prompt has no variable {name!r}", "提示词中没有变量 {name!r}"),
         Text(
             "{suggestion} — `lianlu prompt parse FILE` lists them",
-            "{suggestion} 运行 `lianlu prompt parse 文件` 查看全部变量",
+            "{suggestion}运行 `lianlu prompt parse 文件` 查看全部变量",
         ),
     ),
     "prompt.bad-variable": ErrorText(
@@ -57,7 +57,7 @@ ERRORS: dict[str, ErrorText] = {
     ),
     "prompt.unknown-module": ErrorText(
         Text("{framework} has no module {name!r}", "{framework} 没有模块 {name!r}"),
-        Text("{suggestion} — `lianlu prompt list` shows all", "{suggestion} 运行 `lianlu prompt list` 查看全部"),
+        Text("{suggestion} — `lianlu prompt list` shows all", "{suggestion}运行 `lianlu prompt list` 查看全部"),
     ),
     "prompt.bad-name": ErrorText(
         Text("{name!r} cannot name a file", "{name!r} 不能用作文件名"),

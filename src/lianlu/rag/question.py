@@ -73,8 +73,9 @@ def read_question(text: str) -> Question:
     Raises:
         UsageError: rag.empty-question, rag.long-question
 
-    >>> read_question("XTuner是什么？")
-    Question(text='XTuner是什么？', kind='definition', names=frozenset({'xtuner'}), identifiers=frozenset({'xtuner'}), subject='xtuner')
+    >>> question = read_question("XTuner是什么？")
+    >>> question.kind, question.subject
+    ('definition', 'xtuner')
     """
     cleaned = clean_input(text)
     if len(cleaned) > LONGEST_QUESTION:

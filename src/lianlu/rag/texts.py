@@ -12,7 +12,7 @@ ERRORS: dict[str, ErrorText] = {
         Text("there is no knowledge base {name!r}", "没有名为 {name!r} 的知识库"),
         Text(
             "{suggestion} — `lianlu rag build {name} FOLDER` makes it",
-            "{suggestion} 运行 `lianlu rag build {name} 文件夹` 即可建立",
+            "{suggestion}运行 `lianlu rag build {name} 文件夹` 即可建立",
         ),
     ),
     "rag.bad-name": ErrorText(
@@ -68,7 +68,7 @@ ERRORS: dict[str, ErrorText] = {
         Text("the knowledge base {name!r} has no document {uri!r}", "知识库 {name!r} 中没有文档 {uri!r}"),
         Text(
             "{suggestion} — `lianlu rag status {name}` lists all",
-            "{suggestion} 运行 `lianlu rag status {name}` 查看全部",
+            "{suggestion}运行 `lianlu rag status {name}` 查看全部",
         ),
     ),
     "rag.empty-question": ErrorText(

@@ -35,7 +35,7 @@ ERRORS: dict[str, ErrorText] = {
     ),
     "store.unknown-artifact": ErrorText(
         Text("the store has no artifact or ref {name!r}", "存储库中没有产物或引用 {name!r}"),
-        Text("{suggestion} — `lianlu store list` shows all", "{suggestion} 运行 `lianlu store list` 查看全部"),
+        Text("{suggestion} — `lianlu store list` shows all", "{suggestion}运行 `lianlu store list` 查看全部"),
     ),
     "store.ambiguous-id": ErrorText(
         Text("{name!r} is the beginning of several ids: {ids}", "{name!r} 是多个编号的开头：{ids}"),
