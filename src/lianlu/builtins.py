@@ -25,9 +25,11 @@ BUILTINS: dict[str, dict[str, str]] = {
         "docx": "lianlu.extract.docx:read",
     },
     "backend": {
+        "artifact": "lianlu.engine.backend:open_artifact",
         "fake": "lianlu.llm.fake:open_backend",
         "http": "lianlu.llm.client:open_backend",
         "https": "lianlu.llm.client:open_backend",
+        "local": "lianlu.engine.backend:open_backend",
         "replay": "lianlu.llm.replay:open_backend",
     },
     "page": {

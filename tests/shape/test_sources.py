@@ -20,6 +20,7 @@ BOUNDARIES = {
     "core/aio.py",
     "core/job.py",
     "core/registry.py",
+    "engine/worker.py",
     "extract/worker.py",
     "web/guard.py",
     "web/sse.py",

@@ -17,7 +17,7 @@ from lianlu.llm.backend import Backend, Opener
 
 __all__ = ["open_backend"]
 
-_NEEDS_ENGINE = {"local": "local", "@": "artifact"}
+_ARTIFACT = "artifact"
 
 
 def open_backend(ref: str, *, settings: Settings | None = None, environment: Mapping[str, str] = os.environ) -> Backend:
@@ -28,8 +28,9 @@ def open_backend(ref: str, *, settings: Settings | None = None, environment: Map
         environment: where the variables that hold keys are looked up.
 
     Raises:
-        UsageError: llm.bad-ref, llm.not-installed, llm.unknown-endpoint, llm.key-unset, llm.bad-url, and what the
-            scheme itself raises (file.missing, recipe.*)
+        UsageError: llm.bad-ref, llm.unknown-endpoint, llm.key-unset, llm.bad-url, and what the
+            scheme itself raises (file.missing, recipe.*, extra.missing)
+        DataError: engine.*: a folder of weights that cannot be used
 
     >>> open_backend("fake:echo").abilities >= {"chat", "embed"}
     True
@@ -37,13 +38,10 @@ def open_backend(ref: str, *, settings: Settings | None = None, environment: Map
     settings = settings or Settings.from_environment(environment)
     scheme, colon, rest = ref.partition(":")
     if ref.startswith("@"):
-        scheme, colon, rest = "@", ":", ref[1:]
-    name = _NEEDS_ENGINE.get(scheme, scheme)
-    if colon and name in registry.names("backend"):
-        opener: Opener = registry.find("backend", name)
+        scheme, colon, rest = _ARTIFACT, ":", ref[1:]
+    if colon and scheme in registry.names("backend"):
+        opener: Opener = registry.find("backend", scheme)
         return opener(ref, rest, settings=settings, environment=environment)
-    if scheme in _NEEDS_ENGINE:
-        raise UsageError("llm.not-installed", ref=ref)
     return _open_endpoint(ref, scheme, rest, settings, environment)
 
 

@@ -7,7 +7,7 @@ from lianlu.core.i18n import Text
 
 __all__ = ["ERRORS"]
 
-_FORMS = "fake:echo, replay:FILE, https://host/v1#MODEL, ENDPOINT:MODEL"
+_FORMS = "local:FOLDER, @ARTIFACT, fake:echo, replay:FILE, https://host/v1#MODEL, ENDPOINT:MODEL"
 
 ERRORS: dict[str, ErrorText] = {
     "llm.no-ability": ErrorText(
@@ -26,15 +26,6 @@ ERRORS: dict[str, ErrorText] = {
         Text(
             "{suggestion} — `lianlu endpoint add NAME URL` names a service; forms: " + _FORMS,
             "{suggestion} 用 `lianlu endpoint add NAME URL` 登记服务；可写：" + _FORMS,
-        ),
-    ),
-    "llm.not-installed": ErrorText(
-        Text("{ref!r} needs the engine, which this version does not have yet", "{ref!r} 需要推理引擎，当前版本还没有"),
-        Text(
-            "running weights in process comes with the [torch] extra; until then serve the model"
-            " (vLLM, LMDeploy, llama.cpp) and name it by its URL: http://127.0.0.1:8000/v1#MODEL",
-            "进程内运行权重将随 [torch] 附加组件提供；在此之前请用 vLLM、LMDeploy 或 llama.cpp 部署，"
-            "并以地址指定：http://127.0.0.1:8000/v1#MODEL",
         ),
     ),
     "llm.no-rule": ErrorText(
