@@ -114,7 +114,7 @@ def test_an_error_with_json_is_one_object(lianlu) -> None:
     assert done.json["error"]["code"] == "file.missing"
 
 
-@pytest.mark.parametrize("verb", ["train", "serve", "studio"])
+@pytest.mark.parametrize("verb", ["agent", "search", "studio"])
 def test_a_planned_verb_says_that_it_is_planned(lianlu, verb: str) -> None:
     done = lianlu(verb)
     assert_clear_error(done, 2)
