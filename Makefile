@@ -16,6 +16,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt scripts/install.sh
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
+	PYTHON=$(PYTHON) VENV=$(VENV) sh scripts/install.sh '.[all,train]'
 	PYTHON=$(PYTHON) VENV=$(VENV) sh scripts/install.sh --group test
 	@touch $@
 
