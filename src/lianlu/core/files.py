@@ -56,6 +56,8 @@ def walk(folder: Path) -> list[Path]:
         return [folder]
     if not folder.exists():
         raise UsageError("file.missing", path=str(folder))
+    if not folder.is_dir():
+        raise UsageError("file.unreadable", path=str(folder), why="neither a file nor a folder")
     found: list[Path] = []
     for root, folders, names in os.walk(folder, onerror=_unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]

@@ -42,6 +42,7 @@ _SAID: dict[str, str] = {
             (errno.ETIMEDOUT, "超时"),
         )
     },
+    "neither a file nor a folder": "既不是文件，也不是文件夹",
     "All connection attempts failed": "连接被拒绝，或地址不可达",
     "Name or service not known": "找不到这个主机名",
     "Temporary failure in name resolution": "暂时无法解析主机名",

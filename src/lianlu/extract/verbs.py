@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def extract(
 
 
 def _name(files: list[str]) -> str:
-    first = Path(files[0]).resolve()
+    first = Path(os.path.realpath(files[0]))  # unlike resolve() it lets links that lead in a circle pass
     return (first.stem if first.is_file() else first.name) or "files"
 
 
@@ -59,7 +60,7 @@ def _without_results(found: list[FoundFile], folder: Path) -> list[FoundFile]:
     Raises:
         UsageError: extract.out-is-input, extract.no-files
     """
-    target = folder.resolve()
+    target = Path(os.path.realpath(folder))
     for root in {file.root for file in found if file.root is not None}:
         if root.resolve() == target:
             raise UsageError("extract.out-is-input", out=str(folder))

@@ -52,7 +52,7 @@ _SIDECAR = ".lexical"
 
 @dataclass
 class Changes:
-    """What an update did, by uri."""
+    """What an update did, by uri. `failed` names also the files that failed before and did not change."""
 
     added: list[str] = field(default_factory=list[str])
     changed: list[str] = field(default_factory=list[str])
@@ -193,6 +193,7 @@ class KnowledgeBase:
 
         Raises:
             UsageError: file.missing, rag.no-paths, rag.nothing-to-read
+            DataError: rag.nothing-read: none of the files can be read; `status` lists them from then on
             LimitError: rag.busy, file.disk-full
         """
         if not paths:
@@ -202,7 +203,10 @@ class KnowledgeBase:
         if not any(files.values()):
             raise UsageError("rag.nothing-to-read", paths=", ".join(str(path) for path in named))
         roots = [self.truth.root(path) for path in named]
-        return self._follow(roots, job or Job("rag"))
+        changes = self._follow(roots, job or Job("rag"))
+        if changes.failed and not (changes.added or changes.changed or changes.removed or changes.unchanged):
+            raise _nothing_read(changes.failed)
+        return changes
 
     def update(self, paths: Sequence[Path | str] = (), job: Job | None = None) -> Changes:
         """Read again what changed below the remembered roots (or below those named, which are then remembered).
@@ -271,6 +275,7 @@ class KnowledgeBase:
     def _follow(self, roots: Sequence[int], job: Job) -> Changes:
         """Bring the base in line with the files below some roots. Each document is kept as soon as it is read."""
         places = self.truth.roots()
+        broken = {(root, failure.uri): failure for root, failure in self.truth.failures()}
         changes = Changes()
         waiting: list[FoundFile] = []
         for root in roots:
@@ -284,7 +289,10 @@ class KnowledgeBase:
                 changes.removed.append(gone)
             for file in found:
                 if known.get(file.uri) == file.sha256 and file.sha256:
-                    changes.unchanged += 1
+                    if (root, file.uri) in broken:
+                        changes.failed.append(broken[root, file.uri])
+                    else:
+                        changes.unchanged += 1
                 else:
                     waiting.append(file)
                     (changes.changed if file.uri in known else changes.added).append(file.uri)
@@ -351,7 +359,13 @@ def with_language(document: Document) -> Document:
 
 def _missing(path: Path) -> Failure:
     error = UsageError("file.missing", path=str(path))
-    return Failure(uri=str(path), code=error.code, reason=error.message("en"), hint=error.hint("en"))
+    return Failure(
+        uri=str(path),
+        code=error.code,
+        reason=error.message("en"),
+        hint=error.hint("en"),
+        facts={"path": str(path)},
+    )
 
 
 def base_path(name: str, *, root: Path | None = None, settings: Settings | None = None) -> Path:

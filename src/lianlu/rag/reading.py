@@ -7,6 +7,7 @@ all of them, of all roots, in its limited child processes.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -17,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from lianlu.core import registry
-from lianlu.core.errors import DataError, UsageError
+from lianlu.core.errors import DataError, LianluError, UsageError
 from lianlu.core.files import Files, walk
 from lianlu.core.hashing import sha256_file, short_id
 from lianlu.core.job import Job
@@ -55,12 +56,12 @@ def absolute_paths(paths: Iterable[Path | str]) -> list[Path]:
 
 
 def find_files(path: Path, root: int) -> list[FoundFile]:
-    """The files of a root, which may be a file itself, in order of their uris. Links that lead outside are left out.
+    """The files of a root, which may be a file itself, in order of their uris. Links that lead outside have no sha256.
 
     Raises:
         UsageError: file.missing
     """
-    return [_found(each, path, root) for each in walk(path) if _stays_inside(each, path)]
+    return [_found(each, path, root) for each in walk(path)]
 
 
 def read_files(files: Sequence[FoundFile], roots: Mapping[int, Path], job: Job) -> Reading:
@@ -74,7 +75,9 @@ def read_files(files: Sequence[FoundFile], roots: Mapping[int, Path], job: Job) 
     with tempfile.TemporaryDirectory(prefix="lianlu-rag-") as temporary:
         stage = Path(temporary, "files")
         folders = _folders({file.root for file in files}, roots)
-        unreadable = [each for each in (_staged(file, stage / folders[file.root]) for file in files) if each]
+        unreadable = [
+            each for each in (_staged(file, stage / folders[file.root], roots[file.root]) for file in files) if each
+        ]
         if len(unreadable) == len(files):
             return Reading(failures=tuple(unreadable))
         only = stage / next(iter(folders.values())) if len(folders) == 1 else stage
@@ -90,9 +93,11 @@ def _found(path: Path, root_path: Path, root: int) -> FoundFile:
     below = path.name if path == root_path else path.relative_to(root_path).as_posix()
     uri = os.fsencode(below).decode("utf-8", "replace")
     try:
-        return FoundFile(root, path, uri, sha256_file(path), path.stat().st_size)
+        if _stays_inside(path, root_path):
+            return FoundFile(root, path, uri, sha256_file(path), path.stat().st_size)
     except OSError:
-        return FoundFile(root, path, uri, "", 0)
+        pass  # said when it is read
+    return FoundFile(root, path, uri, "", 0)
 
 
 def _stays_inside(path: Path, root: Path) -> bool:
@@ -112,22 +117,27 @@ def _staged_uri(file: FoundFile, folders: Mapping[int, str]) -> str:
     return file.uri if len(folders) == 1 else f"{folders[file.root]}/{file.uri}"
 
 
-def _staged(file: FoundFile, folder: Path) -> tuple[int, Failure] | None:
+def _staged(file: FoundFile, folder: Path, root: Path) -> tuple[int, Failure] | None:
     place = folder.joinpath(*file.uri.split("/"))
+    if not _stays_inside(file.path, root):
+        return file.root, _refusal(file, DataError("extract.link-outside"))
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         _link_or_copy(file.path, place)
     except OSError as error:
-        unreadable = UsageError("file.unreadable", path=file.uri, why=error.strerror or str(error))
-        return file.root, Failure(
-            uri=file.uri, code=unreadable.code, reason=unreadable.message("en"), hint=unreadable.hint("en")
-        )
+        why = error.strerror or str(error)
+        return file.root, _refusal(file, UsageError("file.unreadable", path=file.uri, why=why))
     return None
+
+
+def _refusal(file: FoundFile, error: LianluError) -> Failure:
+    facts: dict[str, str | int | float] = {name: str(fact) for name, fact in error.facts.items()}
+    return Failure(uri=file.uri, code=error.code, reason=error.message("en"), hint=error.hint("en"), facts=facts)
 
 
 def _link_or_copy(source: Path, place: Path) -> None:
     if not os.access(source, os.R_OK):
-        raise PermissionError(13, "permission denied")
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     try:
         os.link(source.resolve(), place)
     except OSError:

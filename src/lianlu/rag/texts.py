@@ -49,8 +49,8 @@ ERRORS: dict[str, ErrorText] = {
     "rag.nothing-read": ErrorText(
         Text("none of the {count} files could be read:\n{reasons}", "{count} 个文件都无法读取：\n{reasons}"),
         Text(
-            "mend these files, or name others; a base that existed is unchanged",
-            "请修复这些文件或换用其他文件；已有的知识库保持不变",
+            "mend these files, or name others; a base that existed keeps its documents",
+            "请修复这些文件或换用其他文件；已有知识库里的文档都还在",
         ),
     ),
     "rag.nothing-to-read": ErrorText(

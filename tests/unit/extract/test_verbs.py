@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,3 +92,16 @@ def test_unwritable_store_is_a_warning(here: Path, lianlu: Lianlu) -> None:
     done = lianlu("extract", "docs", "--json")
     assert done.code == 0
     assert json.loads(done.out)["artifact"] is None
+
+
+def test_a_link_that_leads_in_a_circle_is_no_file(here: Path, lianlu: Lianlu) -> None:
+    (here / "loop").symlink_to(here / "loop")
+    done = lianlu("extract", "loop")
+    assert (done.code, "file.missing" in done.err) == (2, True)
+    assert lianlu("extract", "docs", "--out", "loop/x").code == 2
+
+
+def test_a_pipe_is_refused_by_what_it_is(here: Path, lianlu: Lianlu) -> None:
+    os.mkfifo(here / "pipe")
+    done = lianlu("extract", "pipe")
+    assert (done.code, "neither a file nor a folder" in done.err) == (2, True)

@@ -53,7 +53,8 @@ def test_a_file_that_became_unreadable_is_no_longer_answered_from(folder: Path) 
         changes = base.update()
         assert [failure.code for failure in changes.failed] == ["extract.empty"]
         assert "a.md" not in base.status().uris
-        assert base.update().unchanged == 3
+        again = base.update()
+        assert (again.unchanged, [failure.uri for failure in again.failed]) == (2, ["a.md"])
 
 
 def test_updates_equal_a_fresh_build(folder: Path) -> None:
@@ -123,9 +124,21 @@ def test_links_out_of_the_folder_are_not_followed(folder: Path, tmp_path: Path) 
     (tmp_path / "secret.txt").write_text("机密内容", encoding="utf-8")
     (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
     (folder / "loop").symlink_to(folder)
-    base, _ = rag.build("docs", folder)
+    base, changes = rag.build("docs", folder)
     with base:
         assert base.search("机密内容") == []
+        assert [(failure.uri, failure.code) for failure in changes.failed] == [("link.txt", "extract.link-outside")]
+        assert base.update().unchanged == 3
+
+
+def test_files_that_none_can_be_read_are_an_error_and_the_base_keeps_its_documents(folder: Path) -> None:
+    base, _ = rag.build("docs", folder)
+    with base:
+        (folder.parent / "x.sh").write_text("echo\n")
+        with pytest.raises(DataError) as caught:
+            base.add([folder.parent / "x.sh"])
+        assert caught.value.code == "rag.nothing-read"
+        assert base.status().documents == 3
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../x", ".hidden", "a\x00b", "x" * 65, "a b"])
