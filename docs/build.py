@@ -73,6 +73,10 @@ GROUPS: dict[str, Group] = {
         "lianlu.page.section:SectionMaker",
         Text("Shows one kind of artifact on a report; the name is the kind.", "在报告页展示一类产物；名字即产物类型。"),
     ),
+    "benchmark": Group(
+        "lianlu.evaluate.benchmarks:BenchmarkPlace",
+        Text("Says where the YAML file of a benchmark lies.", "给出一个评测集 YAML 文件的位置。"),
+    ),
     "framework": Group(
         "lianlu.prompt.framework:Framework",
         Text("A way to write structured prompts.", "一种结构化提示词的写法。"),

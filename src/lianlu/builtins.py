@@ -14,6 +14,8 @@ BUILTINS: dict[str, dict[str, str]] = {
         "rag.build": "lianlu.rag.steps:BUILD",
         "rag.ask": "lianlu.rag.steps:ASK",
         "report": "lianlu.chain.report:REPORT",
+        "eval.run": "lianlu.evaluate.steps:RUN",
+        "eval.parity": "lianlu.evaluate.steps:PARITY",
         "synth.rules": "lianlu.synth.step:RULES",
     },
     "reader": {
@@ -37,7 +39,15 @@ BUILTINS: dict[str, dict[str, str]] = {
         "predictions": "lianlu.rag.page:section",
         "index": "lianlu.rag.page:index_section",
         "prompt": "lianlu.prompt.page:section",
+        "scores": "lianlu.evaluate.page:section",
         "conversations": "lianlu.synth.page:section",
+    },
+    "benchmark": {
+        "zh-choice": "lianlu.evaluate.benchmarks:zh_choice",
+        "letters": "lianlu.evaluate.benchmarks:letters",
+        "arithmetic": "lianlu.evaluate.benchmarks:arithmetic",
+        "identity": "lianlu.evaluate.benchmarks:identity",
+        "cloze": "lianlu.evaluate.benchmarks:cloze",
     },
     "framework": {
         "langgpt": "lianlu.prompt.langgpt:LANGGPT",

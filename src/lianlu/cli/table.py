@@ -40,7 +40,7 @@ VERBS: dict[str, Verb] = {
     "train": Verb("model", None, Text("pretrain and fine-tune", "预训练与微调")),
     "model": Verb("model", None, Text("fetch, merge, convert, inspect weights", "下载、合并、转换、查看权重")),
     "serve": Verb("model", None, Text("serve a model over HTTP", "以 HTTP 提供模型服务")),
-    "eval": Verb("model", None, Text("evaluate on benchmarks", "在评测集上评测")),
+    "eval": Verb("model", "lianlu.evaluate.verbs:evaluation", Text("evaluate on benchmarks", "在评测集上评测")),
     "chat": Verb("use", "lianlu.cli.chat:chat", Text("talk to a model in the terminal", "在终端与模型对话")),
     "rag": Verb("use", "lianlu.rag.verbs:rag", Text("build a knowledge base and ask it", "建立知识库并提问")),
     "prompt": Verb("use", "lianlu.prompt.verbs:prompt", Text("write structured prompts", "编写结构化提示词")),
