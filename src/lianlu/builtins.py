@@ -16,7 +16,12 @@ BUILTINS: dict[str, dict[str, str]] = {
         "report": "lianlu.chain.report:REPORT",
         "eval.run": "lianlu.evaluate.steps:RUN",
         "eval.parity": "lianlu.evaluate.steps:PARITY",
+        "train.lora": "lianlu.train.steps:LORA",
+        "train.pretrain": "lianlu.train.steps:PRETRAIN",
+        "train.sft": "lianlu.train.steps:SFT",
+        "train.tokenizer": "lianlu.train.steps:TOKENIZER",
         "synth.rules": "lianlu.synth.step:RULES",
+        "model.merge": "lianlu.model.step:MERGE",
     },
     "reader": {
         "markdown": "lianlu.extract.markdown:read",
@@ -35,6 +40,8 @@ BUILTINS: dict[str, dict[str, str]] = {
         "replay": "lianlu.llm.replay:open_backend",
     },
     "page": {
+        "adapter": "lianlu.train.page:section",
+        "weights": "lianlu.train.page:section",
         "documents": "lianlu.extract.page:section",
         "predictions": "lianlu.rag.page:section",
         "index": "lianlu.rag.page:index_section",

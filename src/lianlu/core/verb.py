@@ -159,6 +159,9 @@ class RoomGroup(click.Group):
         if not args:  # like `lianlu` alone: a question, no mistake
             say(ctx.get_help())
             ctx.exit()
+        if self.default_verb is not None and args[0].startswith("-") and args[0] != "--help":
+            # `train --model …` means `train run --model …`: a group has no options but --help
+            args = [self.default_verb, *args]
         return super().parse_args(ctx, args)
 
     def resolve_command(

@@ -76,6 +76,7 @@ def load_model(folder: Path, *, device: str = "cpu", dtype: str = "float32") -> 
     from transformers import AutoModelForCausalLM
 
     check_weights(folder)
+    _quiet()
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -115,7 +116,7 @@ def load_tokenizer(folder: Path) -> Any:
         raise DataError("nn.no-tokenizer", path=str(folder), why=_first_line(error)) from error
 
 
-def save_model(model: Any, folder: Path, tokenizer_folder: Path | None = None) -> None:
+def save_model(model: Any, folder: Path, tokenizer_folder: Path | None = None, **options: Any) -> None:
     """Write a model (or the adapter of a peft model) as a Hugging Face folder, with the tokenizer files it came with.
 
     Raises:
@@ -124,9 +125,10 @@ def save_model(model: Any, folder: Path, tokenizer_folder: Path | None = None) -
     """
     from safetensors import SafetensorError
 
+    _quiet()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, **options)
         (folder / "README.md").unlink(missing_ok=True)  # peft's empty model card
     except OSError as error:
         raise as_lianlu_error(error, folder) from error
@@ -155,6 +157,13 @@ def linked_folder(files: Files) -> Generator[Path]:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).symlink_to(path.resolve())
         yield folder
+
+
+def _quiet() -> None:
+    """Progress is shown by jobs: the bars of transformers would be drawn over them."""
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
 
 
 def _shards(folder: Path) -> list[Path]:

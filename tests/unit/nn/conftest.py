@@ -19,6 +19,8 @@ def tiny() -> Callable[..., Any]:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    torch.set_num_threads(1)  # two threads that wait for each other are slow on a busy machine
+
     def make(kind: str = "llama", **more: Any) -> Any:
         torch.manual_seed(0)
         sizes = {
