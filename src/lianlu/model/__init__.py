@@ -1,0 +1,6 @@
+"""Weights on disk: fetch them from a hub, tell what they are, merge adapters into them."""
+
+from lianlu.model.info import ModelFile, ModelInfo, inspect_model
+from lianlu.model.step import MERGE, ModelMergeRecipe
+
+__all__ = ["MERGE", "ModelFile", "ModelInfo", "ModelMergeRecipe", "inspect_model"]
