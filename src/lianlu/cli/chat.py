@@ -7,6 +7,7 @@ stops an answer and keeps what has arrived; a second one, with nothing typed bet
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -30,6 +31,7 @@ from lianlu.records import Conversation, Message, Usage, system, user
 __all__ = ["Talk", "chat", "file_text"]
 
 _RICH_SUFFIXES = (".pdf", ".docx", ".html", ".htm")
+_FILE_LIKE = re.compile(r"\S+\.(?:md|markdown|txt|rst|html?|pdf|docx|json|ya?ml)", re.IGNORECASE)
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 _PROMPT = "> "
 
@@ -46,7 +48,7 @@ _PROMPT = "> "
     help=Text("file to talk about; may be repeated", "附带的文件，可重复"),
 )
 @option("--session", default="", metavar="NAME", help=Text("go on with this talk and keep it", "继续并保存该会话"))
-@option("--temperature", type=float, help=Text("randomness of the answer", "采样温度"))
+@option("--temperature", type=click.FloatRange(0, 100), help=Text("randomness of the answer", "采样温度"))
 @option("--max-tokens", type=click.IntRange(min=1), help=Text("longest answer", "回答的最大 token 数"))
 def chat(
     call: Call,
@@ -279,6 +281,8 @@ class Talk:
         """The system prompt: a text, or the file that holds it."""
         path = Path(given)
         is_file = len(given) < 1024 and "\n" not in given and path.is_file()
+        if not is_file and _looks_like_a_file(given):
+            raise UsageError("file.missing", path=given)
         rest = [message for message in self.conversation.messages if message.role != "system"]
         prompt = file_text(path) if is_file else given
         self._set(Conversation(messages=(*([system(prompt)] if prompt else []), *rest)))
@@ -302,6 +306,11 @@ class Talk:
         self.conversation = conversation
         if self.session:
             save_session(self.settings, self.session, conversation)
+
+
+def _looks_like_a_file(given: str) -> bool:
+    """`letters.md` is no instruction to a model: a misspelt path must not silently become one."""
+    return _FILE_LIKE.fullmatch(given) is not None
 
 
 def file_text(path: Path) -> str:

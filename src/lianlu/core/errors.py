@@ -171,4 +171,4 @@ def _filled(text: Text, facts: Mapping[str, Any]) -> Text:
 
 
 def _worded(facts: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: system_words(fact) if name == "why" else fact for name, fact in facts.items()}
+    return {name: system_words(fact) if name in ("why", "at") else fact for name, fact in facts.items()}

@@ -16,7 +16,17 @@ from typing import IO
 
 from lianlu.core.errors import LimitError, UsageError
 
-__all__ = ["Files", "as_lianlu_error", "is_disk_full", "refused", "sync_folder", "walk", "write_bytes", "writing"]
+__all__ = [
+    "Files",
+    "as_lianlu_error",
+    "is_disk_full",
+    "named_path",
+    "refused",
+    "sync_folder",
+    "walk",
+    "write_bytes",
+    "writing",
+]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -41,6 +51,17 @@ class Files(Mapping[str, Path]):
 
     def __len__(self) -> int:
         return len(self._paths)
+
+
+def named_path(path: Path | str) -> Path:
+    """A path as a person wrote it: `~` is home. A name that merely begins with `~`, as Word's locks do, is a name.
+
+    Raises:
+        UsageError: file.missing: the empty path, which a variable that is not set leaves behind, is not this folder
+    """
+    if not os.fspath(path):
+        raise UsageError("file.missing", path="")
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path.expanduser fails for names of no user
 
 
 def walk(folder: Path) -> list[Path]:

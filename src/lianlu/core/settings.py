@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from lianlu.core.errors import UsageError
+from lianlu.core.files import named_path
 
 __all__ = ["Settings"]
 
@@ -35,7 +36,7 @@ class Settings(BaseModel):
             )
         store = environment.get("LIANLU_STORE", "")
         return cls(
-            store=Path(store).expanduser() if store else None,
+            store=named_path(store) if store else None,
             config_folder=Path(environment.get("LIANLU_CONFIG") or platformdirs.user_config_dir("lianlu")),
             data_folder=Path(environment.get("LIANLU_DATA") or platformdirs.user_data_dir("lianlu")),
             threads=int(threads),

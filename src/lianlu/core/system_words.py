@@ -42,6 +42,8 @@ _SAID: dict[str, str] = {
             (errno.ETIMEDOUT, "超时"),
         )
     },
+    "command line": "命令行",
+    "not UTF-8 text": "不是 UTF-8 文本",
     "neither a file nor a folder": "既不是文件，也不是文件夹",
     "All connection attempts failed": "连接被拒绝，或地址不可达",
     "Name or service not known": "找不到这个主机名",

@@ -20,7 +20,7 @@ from types import TracebackType
 import msgspec
 
 from lianlu.core.errors import DataError, UsageError, reasons_text
-from lianlu.core.files import walk
+from lianlu.core.files import named_path, walk
 from lianlu.core.hashing import sha256_file
 from lianlu.core.job import Job
 from lianlu.core.settings import Settings
@@ -59,7 +59,7 @@ def find_files(
     Raises:
         UsageError: file.missing, extract.no-files
     """
-    named = [Path(path).expanduser() for path in paths]
+    named = [named_path(path) for path in paths]
     found: list[FoundFile] = []
     seen: set[Path] = set()
     for path, prefix in zip(named, _prefixes(named), strict=True):

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from pydantic import Field, field_validator
 
-from lianlu.core.files import Files
+from lianlu.core.files import Files, named_path
 from lianlu.core.job import Job
 from lianlu.core.recipe import Recipe
 from lianlu.core.step import Outside, PathInput, Step, Summary
@@ -45,7 +45,7 @@ class ExtractRecipe(Recipe):
     @field_validator("files")
     @classmethod
     def _plain_paths(cls, value: list[str]) -> list[str]:
-        return [str(Path(path).expanduser()) for path in value]
+        return [str(named_path(path)) if path else path for path in value]
 
     def find_files(self) -> list[FoundFile]:
         """Raises UsageError file.missing, extract.no-files."""

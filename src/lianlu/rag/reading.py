@@ -19,7 +19,7 @@ import msgspec
 
 from lianlu.core import registry
 from lianlu.core.errors import DataError, LianluError, UsageError
-from lianlu.core.files import Files, walk
+from lianlu.core.files import Files, named_path, walk
 from lianlu.core.hashing import sha256_file, short_id
 from lianlu.core.job import Job
 from lianlu.core.step import Step
@@ -52,7 +52,7 @@ class Reading:
 
 def absolute_paths(paths: Iterable[Path | str]) -> list[Path]:
     """Paths made absolute (links kept), each once, in the order they were named."""
-    return list(dict.fromkeys(Path(os.path.abspath(Path(path).expanduser())) for path in paths))  # noqa: PTH100
+    return list(dict.fromkeys(Path(os.path.abspath(named_path(path))) for path in paths))  # noqa: PTH100
 
 
 def find_files(path: Path, root: int) -> list[FoundFile]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lianlu.core.errors import LimitError, UsageError
-from lianlu.core.files import Files
+from lianlu.core.files import Files, named_path
 from lianlu.core.i18n import Text
 from lianlu.core.job import Job
 from lianlu.core.settings import Settings
@@ -40,7 +40,7 @@ def open_store(
         UsageError: store.unusable, store.newer-format, store.absent
         LimitError: file.disk-full
     """
-    layout = Layout((root or _usual_root(settings or Settings.from_environment(), start)).expanduser().absolute())
+    layout = Layout(named_path(root or _usual_root(settings or Settings.from_environment(), start)).absolute())
     found = layout.found_format()
     if not create:
         if found is None:

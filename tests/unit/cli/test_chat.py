@@ -169,6 +169,18 @@ def test_a_missing_file_is_a_usage_error(lianlu: Callable[..., Any]) -> None:
     assert "nowhere.md" in done.err
 
 
+@pytest.mark.parametrize("given", ["letters.md", "prompts/x.TXT", "~/role.yaml"])
+def test_a_misspelt_file_is_no_system_prompt(lianlu: Callable[..., Any], given: str) -> None:
+    done = lianlu("chat", "fake:echo", "hi", "--system", given)
+    assert (done.code, "file.missing" in done.err) == (2, True)
+    assert lianlu("chat", "fake:echo", "hi", "--system", "Answer as if you were README.md.").code == 0
+
+
+def test_an_impossible_temperature_is_refused(lianlu: Callable[..., Any]) -> None:
+    assert lianlu("chat", "fake:echo", "hi", "--temperature", "-1").code == 2
+    assert lianlu("chat", "fake:echo", "hi", "--temperature", "inf").code == 2
+
+
 def test_a_talk_on_a_terminal_with_commands() -> None:
     terminal = Terminal("fake:echo")
     terminal.until("> ")

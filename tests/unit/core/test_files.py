@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lianlu.core.errors import LimitError, UsageError
-from lianlu.core.files import Files, as_lianlu_error, walk, write_bytes, writing
+from lianlu.core.files import Files, as_lianlu_error, named_path, walk, write_bytes, writing
 
 
 def names(folder: Path) -> list[str]:
@@ -208,3 +208,16 @@ def test_files_of_a_folder_are_found_by_relative_name(tmp_path: Path) -> None:
     files = Files.of_folder(tmp_path, kind="documents")
     assert (list(files), len(files), files.kind) == (["a.md", "b/x.json"], 2, "documents")
     assert files["b/x.json"].read_bytes() == b"{}"
+
+
+def test_a_tilde_is_home_or_part_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/anna")
+    assert named_path("~/notes") == Path("/home/anna/notes")
+    assert named_path("~$report.docx") == Path("~$report.docx")
+    assert named_path("~no such user/x") == Path("~no such user/x")
+
+
+def test_the_empty_path_is_not_this_folder() -> None:
+    with pytest.raises(UsageError) as caught:
+        named_path("")
+    assert caught.value.code == "file.missing"

@@ -105,3 +105,14 @@ def test_a_pipe_is_refused_by_what_it_is(here: Path, lianlu: Lianlu) -> None:
     os.mkfifo(here / "pipe")
     done = lianlu("extract", "pipe")
     assert (done.code, "neither a file nor a folder" in done.err) == (2, True)
+
+
+def test_the_lock_file_of_an_office_program_is_read_as_a_file(here: Path, lianlu: Lianlu) -> None:
+    (here / "~$report.docx").write_bytes(b"lock")
+    done = lianlu("extract", "~$report.docx")
+    assert (done.code, "extract.all-failed" in done.err) == (3, True)
+
+
+def test_an_empty_name_does_not_mean_the_current_folder(here: Path, lianlu: Lianlu) -> None:
+    assert lianlu("extract", "").code == 2
+    assert lianlu("rag", "build", "notes", "").code == 2
