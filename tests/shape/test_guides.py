@@ -71,10 +71,13 @@ def test_links_lead_to_files(page: Path) -> None:
 
 @pytest.mark.parametrize("readme", STATUS)
 def test_readme_promises_what_the_command_table_has(readme: str) -> None:
+    """A verb that works has a row that says so; a further row of it may still be planned, a planned verb's none works."""
+    found: dict[str, list[bool]] = {}
     for command, status in _status_rows(readme):
         named = re.match(r"`lianlu ([a-z]+)", command)
         assert named, command
-        assert STATUS[readme][status] == (VERBS[named[1]].target is not None), (command, status)
+        found.setdefault(named[1], []).append(STATUS[readme][status])
+    assert {verb: any(rows) for verb, rows in found.items()} == {verb: VERBS[verb].target is not None for verb in found}
 
 
 def test_both_readmes_list_the_same_commands() -> None:

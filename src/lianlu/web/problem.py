@@ -14,12 +14,16 @@ _ACCEPTED = re.compile(r"\s*([A-Za-z]{1,8}|\*)(?:-[\w-]*)?\s*(?:;\s*q\s*=\s*([01
 
 
 def error_body(error: LianluError, lang: Language) -> dict[str, Any]:
-    """The JSON of an error; `error.http_status` is the status that goes with it."""
-    shown = {
+    """The JSON of an error; `error.http_status` is the status that goes with it.
+
+    A fact `param` names the field of the request that is wrong, as OpenAI's clients expect it.
+    """
+    shown: dict[str, Any] = {
         "code": error.code,
         "message": error.message(lang),
         "hint": error.hint(lang),
         "type": type(error).__name__,
+        "param": error.facts.get("param"),
     }
     return {"error": shown}
 

@@ -11,8 +11,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -21,7 +22,7 @@ from lianlu.core.console import say
 from lianlu.core.errors import BackendError, UsageError
 from lianlu.core.i18n import pick
 
-__all__ = ["bind", "running", "serve", "tunnel_line"]
+__all__ = ["announce", "bind", "running", "serve", "tunnel_line"]
 
 _GRACE_SECONDS = 10
 _LAST_PORT = 65535
@@ -35,22 +36,29 @@ def serve(
     *,
     environment: Mapping[str, str] = os.environ,
     log_level: str = "warning",
+    on_listening: Callable[[str, str], None] | None = None,
+    on_stopping: Callable[[], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; running requests get ten seconds to end.
 
     Args:
         port: 0 takes a free one.
+        on_listening: called with the URL and the tunnel line (`announce`, when None) as soon as clients may connect.
+        on_stopping: called when a signal asks the server to stop, before requests are waited for.
 
     Raises:
         UsageError: web.port-in-use (with a free one), web.port-forbidden, web.bad-host
     """
     with closing(bind(host, port)) as listener:
-        url = _url(listener)
-        say(pick(f"serving at {url} (Ctrl-C stops)", f"服务地址：{url}（Ctrl-C 停止）"))
-        line = tunnel_line(listener.getsockname()[1], environment)
-        if line:
-            say(pick(f"from your own machine: {line}", f"在自己的电脑上运行：{line}"))
-        _server(app, log_level).run(sockets=[listener])
+        (on_listening or announce)(_url(listener), tunnel_line(listener.getsockname()[1], environment))
+        _server(app, log_level, on_stopping=on_stopping).run(sockets=[listener])
+
+
+def announce(url: str, tunnel: str) -> None:
+    """Say where the server is, and how to reach it from the machine one came from."""
+    say(pick(f"serving at {url} (Ctrl-C stops)", f"服务地址：{url}（Ctrl-C 停止）"))
+    if tunnel:
+        say(pick(f"from your own machine: {tunnel}", f"在自己的电脑上运行：{tunnel}"))
 
 
 @contextmanager
@@ -120,7 +128,26 @@ def _free_port(host: str) -> int:
         return listener.getsockname()[1]
 
 
-def _server(app: ASGIApp, log_level: str, *, grace_seconds: int = _GRACE_SECONDS) -> uvicorn.Server:
+class _Server(uvicorn.Server):
+    """Tells the app that it is asked to stop: uvicorn's own shutdown event comes after the last request."""
+
+    def __init__(self, config: uvicorn.Config, on_stopping: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._on_stopping = on_stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._on_stopping is not None:
+            self._on_stopping()
+        super().handle_exit(sig, frame)
+
+
+def _server(
+    app: ASGIApp,
+    log_level: str,
+    *,
+    grace_seconds: int = _GRACE_SECONDS,
+    on_stopping: Callable[[], None] | None = None,
+) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         log_level=log_level,
@@ -129,7 +156,7 @@ def _server(app: ASGIApp, log_level: str, *, grace_seconds: int = _GRACE_SECONDS
         server_header=False,
         lifespan="auto",
     )
-    return uvicorn.Server(config)
+    return _Server(config, on_stopping)
 
 
 def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
