@@ -108,3 +108,12 @@ def test_a_fingerprint_does_not_depend_on_where_lianlu_lies(copied_source: Path,
 def test_a_module_outside_lianlu_is_hashed_alone(tmp_path: Path) -> None:
     assert code_fingerprint("json") != code_fingerprint("ast")
     assert code_fingerprint("no.such.module") == code_fingerprint("another.absent")
+
+
+def test_hashing_code_imports_none_of_it() -> None:
+    code = (
+        "import sys; from lianlu.core.hashing import code_fingerprint; "
+        "print(code_fingerprint('lianlu.model.step'), 'torch' in sys.modules, 'lianlu.model.merge' in sys.modules)"
+    )
+    done = python(["-c", code])
+    assert done.out.split()[1:] == ["False", "False"], done.err
