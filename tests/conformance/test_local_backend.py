@@ -21,6 +21,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 class TestLocal(BackendConformance):
     @pytest.fixture(autouse=True)
+    def _one_thread(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LIANLU_THREADS", "1")
+
+    @pytest.fixture(autouse=True)
     def _place(self, folder: Path) -> None:
         self.ref = f"local:{folder}"
 

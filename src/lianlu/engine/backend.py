@@ -22,6 +22,7 @@ from lianlu.core.extras import require
 from lianlu.core.hashing import digest
 from lianlu.core.settings import Settings
 from lianlu.engine.artifact import ArtifactFolder
+from lianlu.engine.choice import EXTRA_FIELDS
 from lianlu.engine.folder import ModelFolder, open_folder
 from lianlu.engine.texts import ERRORS
 from lianlu.llm import (
@@ -109,7 +110,15 @@ class LocalBackend(Backend):
         self._open = threading.Lock()
         self._running: tuple[Loaded, Worker] | None = None
         self._is_closed = False
-        common: set[Ability] = {"complete", "loglikelihood", "rolling_loglikelihood", "health"}
+        common: set[Ability] = {
+            "complete",
+            "loglikelihood",
+            "rolling_loglikelihood",
+            "tokenize",
+            "detokenize",
+            "health",
+        }
+        self.extra_fields: frozenset[str] | None = frozenset(EXTRA_FIELDS)
         self.abilities = frozenset(common | set(_TALKS if folder.has_template else ()))
 
     # ------------------------------------------------------------------ answers
@@ -209,6 +218,13 @@ class LocalBackend(Backend):
     async def render(self, conversation: Conversation) -> tuple[int, ...]:
         prompt, _ = await self._rendered(conversation)
         return prompt
+
+    async def tokenize(self, text: str) -> tuple[int, ...]:
+        return (await self._loaded()).tokenizer.encode(text).ids
+
+    async def detokenize(self, ids: Listed[int]) -> str:
+        loaded = await self._loaded()
+        return loaded.tokenizer.decode(_checked(loaded, ids))
 
     async def identity(self) -> Identity:
         return await anyio.to_thread.run_sync(self._identity)

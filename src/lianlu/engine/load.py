@@ -64,8 +64,8 @@ def load(folder: ModelFolder, *, device: str | None = None) -> Loaded:
     """
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     with _quiet():
-        tokenizer = _tokenizer(folder)
         module = _module(folder, place)
+        tokenizer = _tokenizer(folder)
     size = int(module.get_input_embeddings().weight.shape[0])
     if tokenizer.size > size:
         raise DataError("engine.vocabulary", path=str(folder.path), tokens=tokenizer.size, rows=size)
@@ -110,14 +110,8 @@ def _free_bytes(device: torch.device) -> int:
 def _tokenizer(folder: ModelFolder) -> Tokenizer:
     from transformers import AutoTokenizer
 
-    try:
+    with _told_as("engine.bad-tokenizer", folder):
         found = AutoTokenizer.from_pretrained(folder.path, local_files_only=True, trust_remote_code=False)
-    except _BROKEN as error:
-        raise DataError("engine.bad-tokenizer", path=str(folder.path), why=_short(error)) from error
-    except Exception as error:
-        if type(error) is not Exception:  # the Rust parser of tokenizer.json raises a bare Exception
-            raise
-        raise DataError("engine.bad-tokenizer", path=str(folder.path), why=_short(error)) from error
     if not found.is_fast:
         raise DataError(
             "engine.bad-tokenizer", path=str(folder.path), why="it has no tokenizer.json and none can be made"
@@ -125,11 +119,7 @@ def _tokenizer(folder: ModelFolder) -> Tokenizer:
     return Tokenizer(found)
 
 
-_BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, IndexError)
-
-
 def _module(folder: ModelFolder, device: torch.device) -> Any:
-    from safetensors import SafetensorError
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM
 
     path = str(folder.path)
@@ -137,7 +127,7 @@ def _module(folder: ModelFolder, device: torch.device) -> Any:
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise DataError("engine.unknown-architecture", path=path, name=str(folder.config.get("model_type", "-")))
     dtype: Any = "auto" if device.type == "cuda" else torch.float32
-    try:
+    with _told_as("engine.bad-config", folder):
         found: Any = AutoModelForCausalLM.from_pretrained(
             folder.path,
             config=config,
@@ -148,15 +138,10 @@ def _module(folder: ModelFolder, device: torch.device) -> Any:
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
-    except SafetensorError as error:
-        raise DataError("engine.bad-weights", path=path, why=_short(error)) from error
-    except MemoryError as error:
-        raise LimitError("engine.out-of-memory") from error
-    except _BROKEN as error:
-        raise DataError("engine.bad-config", path=path, why=_short(error)) from error
-    module, report = found
+        module, report = found
+        module = module.to(device).eval()
     _check_report(path, report)
-    return module.to(device).eval()
+    return module
 
 
 def _config(folder: ModelFolder) -> Any:
@@ -165,10 +150,8 @@ def _config(folder: ModelFolder) -> Any:
     kind = folder.config.get("model_type")
     if not isinstance(kind, str) or kind not in CONFIG_MAPPING:
         raise DataError("engine.unknown-architecture", path=str(folder.path), name=str(kind or "-"))
-    try:
+    with _told_as("engine.bad-config", folder):
         return AutoConfig.from_pretrained(folder.path, local_files_only=True, trust_remote_code=False)
-    except _BROKEN as error:
-        raise DataError("engine.bad-config", path=str(folder.path), why=_short(error)) from error
 
 
 def _check_report(path: str, report: Mapping[str, Any]) -> None:
@@ -182,6 +165,29 @@ def _check_report(path: str, report: Mapping[str, Any]) -> None:
     if missing:
         shown = ", ".join(missing[:_SHOWN_KEYS])
         raise DataError("engine.missing-weights", path=path, names=shown, count=len(missing))
+
+
+_BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, IndexError)
+
+
+@contextmanager
+def _told_as(code: str, folder: ModelFolder) -> Generator[None]:
+    """What the readers of transformers, tokenizers and safetensors raise over a broken file, as our own error."""
+    from safetensors import SafetensorError
+
+    path = str(folder.path)
+    try:
+        yield
+    except SafetensorError as error:
+        raise DataError("engine.bad-weights", path=path, why=_short(error)) from error
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise LimitError("engine.out-of-memory") from error
+    except Exception as error:
+        # the Rust tokenizers raise a bare Exception, the checks of a config a class of huggingface_hub
+        is_foreign = type(error) is Exception or type(error).__module__.startswith("huggingface_hub")
+        if not is_foreign and not isinstance(error, _BROKEN):
+            raise
+        raise DataError(code, path=path, why=_short(error)) from error
 
 
 def _short(error: BaseException) -> str:

@@ -111,6 +111,7 @@ class PackedRunner:
         return [result for work in works for result in self.forward([work])]
 
     def tree(self, ids: Sequence[int], segments: Sequence[TreeSegment], rows: Sequence[int]) -> Tensor:
+        """As Runner.tree. Raises BackendError engine.step-failed, LimitError engine.out-of-memory."""
         depths: list[int] = []  # how many tokens stand before a segment
         for segment in segments:
             parent = segments[segment.parent] if segment.parent >= 0 else None
@@ -120,7 +121,10 @@ class PackedRunner:
             for depth, each in zip(depths, segments, strict=True)
             for index in range(each.end - each.start)
         ]
-        return self._run(ids, positions, rows, TreePieces(segments))
+        try:
+            return self._run(ids, positions, rows, TreePieces(segments))
+        except _FAILURES as error:
+            raise _failed(error) from error
 
     def compute(self, works: Sequence[Work]) -> Sequence[Tensor]:
         """One pass; what goes wrong is raised as it is."""

@@ -81,7 +81,7 @@ class Worker:
                 self._step()
                 self._task()
             except Exception as error:  # noqa: BLE001 - the worker loop: whatever fails is told, and the thread lives on
-                self._fail(BackendError("engine.step-failed", why=f"{type(error).__name__}: {error}"[:300]))
+                self._fail(_told(error))
         self._fail(BackendError("engine.closed"))
 
     def _take_calls(self, *, wait: bool) -> None:
@@ -109,12 +109,9 @@ class Worker:
         task, tell = self._tasks.popleft()
         try:
             value = next(task)
-        except LianluError as error:
-            tell(error)
+        except Exception as error:  # noqa: BLE001 - the worker loop: a task fails alone
+            tell(_told(error))
             return
-        except BaseException as error:
-            tell(BackendError("engine.step-failed", why=f"{type(error).__name__}: {error}"[:300]))
-            raise
         if value is None:
             self._tasks.append((task, tell))
         else:
@@ -128,3 +125,9 @@ class Worker:
             tell(News(error=error))
         while self._tasks:
             self._tasks.popleft()[1](error)
+
+
+def _told(error: Exception) -> LianluError:
+    if isinstance(error, LianluError):
+        return error
+    return BackendError("engine.step-failed", why=f"{type(error).__name__}: {error}"[:300])

@@ -312,12 +312,15 @@ def _is_json(text: str) -> bool:
 
 
 def _tokens_between(tokens: Sequence[TokenLogprob], start: int, end: int) -> list[TokenLogprob]:
-    """Tokens that reach beyond character `start` and begin before `end`."""
+    """Tokens that reach beyond character `start` and begin before `end`.
+
+    A character of several tokens stands with its last one; the empty ones before it are tokens of that character.
+    """
     found: list[TokenLogprob] = []
     at = 0
     for token in tokens:
         after = at + len(token.token)
-        if after > start and at < end:
+        if (after > start or at >= start) and at < end:
             found.append(token)
         at = after
     return found

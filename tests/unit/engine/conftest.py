@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("transformers")
+
+import torch
 
 from lianlu.core.settings import Settings
 from lianlu.engine.backend import LocalBackend
@@ -24,6 +26,11 @@ from tiny_model import tiny_model_folder
 
 torch.set_num_threads(1)  # threads that wait for each other cost more than such a model
 GREEDY = Sampling(temperature=0.0, max_tokens=24, extra={"ignore_eos": True})
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIANLU_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
