@@ -21,22 +21,51 @@ __all__ = ["help_text", "main"]
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run one command and exit with its code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that knows no Chinese shows escapes instead of failing
             stream.reconfigure(errors="backslashreplace")
     sys.exit(_run(given))
 
 
+def _open_closed_streams() -> None:
+    """A service may start us without stdin, stdout or stderr (`>&-`): Python has None there then."""
+    streams: list[object] = [sys.stdin, sys.stdout, sys.stderr]
+    if None in streams:
+        sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - until we exit
+        sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+
+
 def _run(given: list[str]) -> int:
     if not given or given[0] in ("-h", "--help", "help"):
-        sys.stdout.write(help_text())
-        return 0
+        return _written(help_text())
     if given[0] in ("-V", "--version"):
         from lianlu import __version__
 
-        sys.stdout.write(f"lianlu {__version__}\n")
-        return 0
+        return _written(f"lianlu {__version__}\n")
     return _guarded(given)
+
+
+def _written(text: str) -> int:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        return _not_written(error)
+    return 0
+
+
+def _not_written(error: OSError) -> int:
+    """Standard output takes no more: its reader (`| head`) has what it wanted, or the disk behind it is full."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing may be written at exit either
+    if isinstance(error, BrokenPipeError):
+        return 0
+    from pathlib import Path
+
+    from lianlu.core.files import as_lianlu_error
+
+    return _report(as_lianlu_error(error, Path("/dev/stdout")), [])
 
 
 def help_text() -> str:
@@ -67,22 +96,23 @@ def _guarded(given: list[str]) -> int:
 
     try:
         code = _invoke(given)
-        sys.stdout.flush()
-        return code
     except KeyboardInterrupt:
         return _report(Cancelled(), given)
     except LianluError as error:
         return _report(error, given)
-    except BrokenPipeError:  # the reader (`| head`) has what it wanted; nothing may be written at exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except BrokenPipeError as error:
+        return _not_written(error)
     except OSError as error:
         from lianlu.core.files import refused
 
+        stuck = 0 if error.filename else _written("")
+        if stuck:
+            return stuck
         known = refused(error)
         return _report(known, given) if known else _report_bug(error, given)
     except Exception as error:  # noqa: BLE001 - the command line's boundary of design.md §4
         return _report_bug(error, given)
+    return _written("") or code
 
 
 def _invoke(given: list[str]) -> int:
@@ -129,14 +159,17 @@ def _report(error: Exception, given: list[str]) -> int:
     from lianlu.core.i18n import pick
 
     assert isinstance(error, LianluError)
-    sys.stderr.write(f"{pick('error', '错误')}: {error.message()} [{error.code}]\n")
-    if error.hint():
-        sys.stderr.write(f"{pick('hint', '提示')}: {error.hint()}\n")
+    hint = f"{pick('hint', '提示')}: {error.hint()}\n" if error.hint() else ""
+    try:
+        sys.stderr.write(f"{pick('error', '错误')}: {error.message()} [{error.code}]\n{hint}")
+        sys.stderr.flush()
+    except OSError:  # who cannot be told still gets the exit code
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     if "--json" in given:
         import msgspec
 
         shown = {"code": error.code, "message": error.message("en"), "hint": error.hint("en")}
-        sys.stdout.write(msgspec.json.encode({"error": shown}).decode() + "\n")
+        _written(msgspec.json.encode({"error": shown}).decode() + "\n")
     return error.exit_code or BUG_EXIT
 
 

@@ -39,7 +39,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(RichText(str(cell)) for cell in row))
-    console = Console(file=sys.stdout)
+
+    class Page(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would exit with 1; `| head` is no failure
+
+    console = Page(file=sys.stdout)
     if not console.is_terminal:
         console.width = 160
     console.print(table)

@@ -120,7 +120,18 @@ def refused(error: OSError) -> UsageError | LimitError | None:
     if is_disk_full(error):
         return LimitError("file.disk-full", path=_named(error) or tempfile.gettempdir())
     path = _named(error)
+    if isinstance(error, FileNotFoundError) and not path and _is_here_gone():
+        return UsageError("file.missing", path=".")
     return UsageError("file.refused", path=path, why=error.strerror or str(error)) if path else None
+
+
+def _is_here_gone() -> bool:
+    """Whether the current folder was deleted under us."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _named(error: OSError) -> str:

@@ -76,7 +76,7 @@ def ended(command: list[str], **environment: str) -> Printed:
 def test_help_names_every_verb_and_what_is_planned() -> None:
     text = help_text()
     assert all(f"  {name} " in text for name in VERBS)
-    assert "[planned]" in text.partition("train ")[2].splitlines()[0]
+    assert "[planned]" in text.partition("studio ")[2].splitlines()[0]
     with using_language("zh"):
         assert "把文件读成文档" in help_text()
 
@@ -106,7 +106,7 @@ def test_the_same_error_in_chinese(lianlu: Run, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_planned_verb_says_that_it_is_planned(lianlu: Run) -> None:
-    printed = lianlu("train", "data.jsonl")
+    printed = lianlu("studio", "data.jsonl")
     assert printed.code == 2
     assert "planned" in printed.err
 
@@ -184,6 +184,55 @@ def test_a_reader_that_goes_away_is_no_error(broken: list[str]) -> None:
         err = child.stderr.read()
         child.wait(timeout=30)
     assert (child.returncode, err) == (0, "")
+
+
+def by_shell(line: str, cwd: Path | None = None) -> Printed:
+    command = f"{sys.executable} -m lianlu"
+    done = subprocess.run(
+        ["bash", "-c", line.replace("lianlu", command, 1)],
+        capture_output=True,
+        timeout=60,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "LIANLU_LANG": "en"},
+    )
+    return Printed(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    {
+        "no stdout": ("lianlu recipe list >&-", 0),
+        "no stderr": ("lianlu extract nosuch 2>&-", 2),
+        "neither": ("lianlu recipe list >&- 2>&-", 0),
+        "no stdin": ("lianlu chat fake:echo <&-", 2),
+        "none at all": ("lianlu extract nosuch <&- >&- 2>&-", 2),
+        "full stderr": ("lianlu extract nosuch 2>/dev/full", 2),
+    }.values(),
+)
+def test_closed_streams_change_nothing_but_what_is_seen(line: str, code: int) -> None:
+    done = by_shell(line)
+    assert (done.code, "Traceback" in done.err, "[bug]" in done.err) == (code, False, False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("line", ["lianlu --help", "lianlu recipe schema chain", "lianlu recipe list", "lianlu -V"])
+def test_an_output_that_cannot_be_written_is_named(line: str) -> None:
+    done = by_shell(f"{line} >/dev/full")
+    assert done.code == 5
+    assert "/dev/stdout" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_table_cut_off_by_its_reader_is_no_failure() -> None:
+    assert by_shell('lianlu prompt list | head -1; exit "${PIPESTATUS[0]}"').code == 0
+
+
+@pytest.mark.parametrize("verb", ["extract x.md", "rag list"])
+def test_a_current_folder_that_is_gone_is_said(tmp_path: Path, verb: str) -> None:
+    done = by_shell(f"mkdir gone && cd gone && rmdir ../gone && env -u LIANLU_STORE lianlu {verb}", tmp_path)
+    assert done.code == 2
+    assert "[file.missing]" in done.err
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "gbk", "latin-1"])

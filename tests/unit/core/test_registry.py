@@ -105,9 +105,9 @@ def test_an_unknown_group_knows_no_names() -> None:
 
 
 def test_a_name_that_an_extra_offers_gets_the_pip_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry._offered(), "backend", {"local": "torch"})
+    monkeypatch.setitem(registry._offered(), "backend", {"elsewhere": "torch"})
     with pytest.raises(UsageError) as caught:
-        registry.find("backend", "local")
+        registry.find("backend", "elsewhere")
     assert caught.value.hint() == "pip install 'lianlu[torch]'"
 
 
