@@ -251,7 +251,7 @@ class Backend(Protocol):
         raise no_ability(self, "tokenize")
 
     async def detokenize(self, ids: Sequence[int]) -> str:
-        """The text of token ids, special tokens included.
+        """The text of token ids; special tokens are left out.
 
         Raises:
             UsageError: an id that the tokenizer does not have

@@ -68,6 +68,10 @@ ERRORS: dict[str, ErrorText] = {
             "--require-keys 接受每行一个密钥的文件，或以逗号分隔密钥的环境变量名",
         ),
     ),
+    "serve.not-ready": ErrorText(
+        Text("the model {ref!r} does not answer: {why}", "模型 {ref!r} 无法作答：{why}"),
+        Text("mend what it says and start the server again", "请先解决上述问题，再重新启动服务"),
+    ),
     "serve.cannot-answer": ErrorText(
         Text(
             "{ref!r} cannot chat or complete, so there is nothing to serve",

@@ -13,7 +13,7 @@ import msgspec
 
 from lianlu.core import aio
 from lianlu.core.console import say
-from lianlu.core.errors import LianluError, UsageError
+from lianlu.core.errors import BackendError, LianluError, UsageError
 from lianlu.core.i18n import Text, pick
 from lianlu.core.verb import Call, Outcome, argument, option, verb
 from lianlu.llm import Backend, Identity, open_backend
@@ -70,6 +70,8 @@ def serve(call: Call, ref: str, host: str, port: int, model_name: str, require_k
     if call.dry_run:
         aio.run(backend.close)
         return Outcome({"host": host, "port": port, **told}, lambda: _show_plan(host, port, told))
+    if not identity.url:
+        aio.run(lambda: _get_ready(backend, ref))
     instance = new_instance()
     log = RequestLog(log_path, instance=instance, with_prompts=log_prompts)
     service = Service(backend, name, identity, log, instance)
@@ -87,6 +89,18 @@ def serve(call: Call, ref: str, host: str, port: int, model_name: str, require_k
     except KeyboardInterrupt:
         say(pick("stopped", "已停止"), stream=sys.stderr)
     raise click.exceptions.Exit(0)  # the one JSON object was printed when the server was up
+
+
+async def _get_ready(backend: Backend, ref: str) -> None:
+    """Load a model of this process before clients may come. A remote one is not asked until somebody asks us.
+
+    Raises:
+        BackendError: serve.not-ready
+    """
+    if "health" in backend.abilities:
+        found = await backend.health()
+        if not found.is_ok:
+            raise BackendError("serve.not-ready", ref=ref, why=found.why)
 
 
 def _check_able(backend: Backend, ref: str) -> None:
