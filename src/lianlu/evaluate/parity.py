@@ -11,9 +11,11 @@ Each side is asked once for each item, so a server's request log holds one entry
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -120,6 +122,8 @@ def parity(
         BackendError: a side failed
     """
     job = job or Job("parity")
+    if a.name == b.name:
+        a, b = replace(a, name=f"{a.name} (a)"), replace(b, name=f"{b.name} (b)")
     return aio.run(lambda: _Comparing(a, b, benchmark, temperature, tolerance, job).all(), job)
 
 
@@ -514,15 +518,18 @@ async def _likelihoods(benchmark: Benchmark, a: _Asked, b: _Asked) -> list[tuple
 
 
 def _apart(one: TokenLogprob, two: TokenLogprob) -> float:
-    """The largest difference over the tokens that both sides name; another first token with none in common is endless."""
+    """The largest difference over the tokens that both sides name; with none in common it is endless."""
     first, second = _named(one), _named(two)
     shared = first.keys() & second.keys()
-    return max((abs(first[token] - second[token]) for token in shared), default=float("inf"))
+    return max((abs(first[token] - second[token]) for token in shared), default=math.inf)
 
 
 def _named(token: TokenLogprob) -> dict[str, float]:
-    own = {} if token.logprob is None else {token.token: token.logprob}
-    return {**token.top, **own}
+    """The likeliest tokens. The chosen one is among them at temperature 0; above it, chance is not what is compared.
+
+    Fragments of a character share one spelling, so the chosen one must not replace another under its name.
+    """
+    return token.top or ({} if token.logprob is None else {token.token: token.logprob})
 
 
 def _top(reply: Reply) -> str:

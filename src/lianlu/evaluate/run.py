@@ -167,10 +167,10 @@ class _Work:
         )
 
     def result(self) -> Run:
-        by_name = {benchmark.name: benchmark for benchmark in self._benchmarks}
+        keys = [(benchmark, model.name) for benchmark in self._benchmarks for model in self._models]
+        items = {(each.name, model): self._items[(each.name, model)] for each, model in keys}
         scores = [
-            summarised(by_name[name], model, items, self._modes[(name, model)])
-            for (name, model), items in self._items.items()
+            summarised(each, model, items[(each.name, model)], self._modes[(each.name, model)]) for each, model in keys
         ]
         few = sorted({score.benchmark for score in scores if score.n < FEW})
         if few:
@@ -184,10 +184,8 @@ class _Work:
         for score in scores:
             self.job.metric(f"{score.benchmark}/{score.model}", score.value)
         return Run(
-            evaluation=Evaluation(
-                models=tuple(self._models), scores=tuple(scores), comparisons=tuple(compared(self._items))
-            ),
-            items=tuple(item for items in self._items.values() for item in items),
+            evaluation=Evaluation(models=tuple(self._models), scores=tuple(scores), comparisons=tuple(compared(items))),
+            items=tuple(item for scored in items.values() for item in scored),
             predictions=tuple(self._predictions),
             asked=self._asked,
             kept=self._kept,

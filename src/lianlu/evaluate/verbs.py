@@ -38,6 +38,7 @@ __all__ = ["evaluation"]
 
 _REQUESTS = ".requests.sqlite"  # hidden, so that it is no part of the results
 _LONGEST_NAME = 60
+_SHOWN_CHARACTERS = 80
 
 
 @verb("run", Text("ask models the questions of benchmarks and score the answers", "用评测集向模型提问并评分"))
@@ -322,11 +323,19 @@ def _show_parity(found: Parity) -> None:
     print_table(columns, rows, title=f"{_side(found.a)} ↔ {_side(found.b)}")
     for stage in found.stages:
         for each in stage.differences[:5]:
-            say(f"  {each.what}: {each.a} ≠ {each.b}" + (f" ({each.note})" if each.note else ""))
+            say(
+                f"  {each.what}: {_printable(each.a)} ≠ {_printable(each.b)}" + (f" ({each.note})" if each.note else "")
+            )
     if found.agrees:
         say(pick(f"all {found.n} items agree", f"全部 {found.n} 题一致"))
     else:
         say(pick(f"they do not agree: stage {found.failed!r}", f"不一致：阶段 {found.failed!r}"))
+
+
+def _printable(text: str) -> str:
+    """What a model wrote, harmless to a terminal and short enough for two in a line."""
+    shown = "".join(char if char.isprintable() else " " for char in text)
+    return shown if len(shown) <= _SHOWN_CHARACTERS else shown[: _SHOWN_CHARACTERS - 1] + "…"
 
 
 def _side(side: Side) -> str:
