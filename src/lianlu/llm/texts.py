@@ -25,7 +25,7 @@ ERRORS: dict[str, ErrorText] = {
         ),
         Text(
             "{suggestion} — `lianlu endpoint add NAME URL` names a service; forms: " + _FORMS,
-            "{suggestion} 用 `lianlu endpoint add NAME URL` 登记服务；可写：" + _FORMS,
+            "{suggestion}用 `lianlu endpoint add NAME URL` 登记服务；可写：" + _FORMS,
         ),
     ),
     "llm.no-rule": ErrorText(
@@ -118,7 +118,7 @@ ERRORS: dict[str, ErrorText] = {
     ),
     "llm.unknown-endpoint": ErrorText(
         Text("there is no endpoint {name!r}", "没有名为 {name!r} 的服务"),
-        Text("{suggestion} — `lianlu endpoint list` shows all", "{suggestion} 运行 `lianlu endpoint list` 查看全部"),
+        Text("{suggestion} — `lianlu endpoint list` shows all", "{suggestion}运行 `lianlu endpoint list` 查看全部"),
     ),
     "llm.unreachable": ErrorText(
         Text("{url} cannot be reached: {why}", "无法连接 {url}：{why}"),
