@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from lianlu.core.errors import DataError, LianluError, UsageError, reasons_text
+from lianlu.core.errors import DataError, LianluError, LimitError, UsageError, reasons_text
 from lianlu.core.hashing import canonical_json
 from lianlu.core.i18n import suggest
 from lianlu.core.job import Job
@@ -221,7 +221,11 @@ class KnowledgeBase:
 
     def delete(self) -> None:
         """Drop everything and the files themselves; readers that have it open see an empty base."""
-        self.truth.clear()
+        try:
+            self.truth.clear()
+        except LimitError as error:
+            if error.code != "file.disk-full":
+                raise  # on a full disk deleting is the remedy; who reads it now goes on with what was
         self.close()
         remove_files(self.truth.path)
 
@@ -368,20 +372,29 @@ def _missing(path: Path) -> Failure:
     )
 
 
-def base_path(name: str, *, root: Path | None = None, settings: Settings | None = None) -> Path:
-    """Where a base of this name lies in the store.
+def base_path(name: str, *, root: Path | None = None, settings: Settings | None = None, create: bool = True) -> Path:
+    """Where a base of this name lies in the store. Without `create` the store may be read-only.
 
     Raises:
-        UsageError: rag.bad-name
+        UsageError: rag.bad-name, store.absent
     """
+    _check_name(name)
+    return open_store(root, settings=settings, create=create).state("kb", name + _SUFFIX)
+
+
+def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise UsageError("rag.bad-name", name=name, limit=_LONGEST_NAME)
-    return open_store(root, settings=settings).state("kb", name + _SUFFIX)
 
 
 def names(*, root: Path | None = None, settings: Settings | None = None) -> list[str]:
     """The names of all bases in the store."""
-    folder = base_path("x", root=root, settings=settings).parent
+    try:
+        folder = base_path("x", root=root, settings=settings, create=False).parent
+    except UsageError as error:
+        if error.code != "store.absent":
+            raise
+        return []
     return sorted(path.stem for path in folder.glob(f"*{_SUFFIX}"))
 
 
@@ -392,10 +405,11 @@ def open_base(name: str, *, root: Path | None = None, settings: Settings | None 
         UsageError: rag.unknown-base, with the nearest names; rag.bad-name
         DataError: rag.corrupt, rag.format
     """
-    path = base_path(name, root=root, settings=settings)
-    if not path.exists():
-        known = names(root=root, settings=settings)
+    known = names(root=root, settings=settings)
+    if name not in known:
+        _check_name(name)
         raise UsageError("rag.unknown-base", name=name, suggestion=suggest(name, known))
+    path = base_path(name, root=root, settings=settings, create=False)
     return KnowledgeBase(Truth.open(path, name))
 
 
