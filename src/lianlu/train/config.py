@@ -53,7 +53,7 @@ class TrainRecipe(Recipe):
         ge=8,
         description="longest sample; longer text is cut into several, a longer conversation is left out",
     )
-    row_tokens: int = Field(default=8192, ge=8, description="most tokens at a time: less memory, the same result")
+    row_tokens: int = Field(default=4096, ge=8, description="most tokens at a time: less memory, the same result")
     learning_rate: float = Field(default=2e-4, gt=0, description="highest learning rate")
     schedule: Literal["cosine", "wsd", "linear", "constant"] = Field(
         default="cosine", description="how the learning rate falls; wsd stays high and falls at the end"
