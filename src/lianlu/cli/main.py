@@ -94,6 +94,7 @@ def help_text() -> str:
 def _guarded(given: list[str]) -> int:
     from lianlu.core.errors import Cancelled, LianluError
 
+    _let_terminate_stop_as_ctrl_c_does()
     try:
         code = _invoke(given)
     except KeyboardInterrupt:
@@ -113,6 +114,20 @@ def _guarded(given: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the command line's boundary of design.md §4
         return _report_bug(error, given)
     return _written("") or code
+
+
+def _let_terminate_stop_as_ctrl_c_does() -> None:
+    """`docker stop`, `timeout` and shutdowns send SIGTERM: temporary files go, children end. A second one kills."""
+    import signal
+    import threading
+
+    def stop(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    is_ours = threading.current_thread() is threading.main_thread()
+    if is_ours and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, stop)
 
 
 def _invoke(given: list[str]) -> int:

@@ -7,15 +7,18 @@ new chunks before it answers, so an answer is always that of one whole state.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from lianlu.core.errors import DataError, LianluError, LimitError, UsageError, reasons_text
+from lianlu.core.errors import DataError, LimitError, UsageError, reasons_text
+from lianlu.core.files import sync_folder
 from lianlu.core.hashing import canonical_json
 from lianlu.core.i18n import suggest
 from lianlu.core.job import Job
@@ -424,6 +427,8 @@ def build(
 ) -> tuple[KnowledgeBase, Changes]:
     """Make a base from files and folders. One that exists is replaced, all at once; a damaged file is replaced too.
 
+    A new base is made aside and appears when it is whole: a build that is stopped or killed leaves none.
+
     Raises:
         UsageError: file.missing, rag.bad-name, rag.no-paths, rag.nothing-to-read
         DataError: rag.nothing-read; a base of that name stays as it was
@@ -433,15 +438,34 @@ def build(
     if not named:
         raise UsageError("rag.no-paths", verb="build", name=name)
     path = base_path(name, root=root, settings=settings)
-    existed = path.exists()
-    base = KnowledgeBase(_opened(path, name))
+    how = config or ChunkConfig()
+    job = job or Job("rag")
+    if not path.exists():
+        with open_store(root, settings=settings).workspace() as place:
+            draft = place / path.name
+            with KnowledgeBase(Truth.create(draft, name)) as new:
+                changes = new.rebuild(named, how, job)
+            if _published(draft, path):
+                return KnowledgeBase(Truth.open(path, name)), changes
+    with ExitStack() as until_built:
+        base = until_built.enter_context(KnowledgeBase(_opened(path, name)))
+        changes = base.rebuild(named, how, job)
+        until_built.pop_all()
+    return base, changes
+
+
+def _published(draft: Path, path: Path) -> bool:
+    """Whether a new base now stands at its place, whole; not if somebody else has made one of that name meanwhile."""
     try:
-        return base, base.rebuild(named, config or ChunkConfig(), job or Job("rag"))
-    except LianluError:
-        base.close()
-        if not existed:
-            remove_files(path)
-        raise
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        draft.replace(path)
+    with suppress(OSError):  # what is derived can be made again
+        draft.with_suffix(_SIDECAR).replace(path.with_suffix(_SIDECAR))
+    sync_folder(path.parent)
+    return True
 
 
 def _nothing_read(failures: Sequence[Failure]) -> DataError:

@@ -55,7 +55,7 @@ ERRORS: dict[str, tuple[type[LianluError], str, str]] = {
     "system": (
         UsageError,
         "'/nonexistent/file' cannot be used: No such file or directory",
-        "无法使用 '/nonexistent/file'：No such file or directory",
+        "无法使用 '/nonexistent/file'：没有这个文件或文件夹",
     ),
 }
 

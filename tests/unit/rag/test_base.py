@@ -2,15 +2,17 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from lianlu import rag
 from lianlu.core.errors import DataError, UsageError
-from lianlu.rag.base import KnowledgeBase, base_path, names
+from lianlu.rag.base import KnowledgeBase, base_path, names, open_base
 from lianlu.rag.truth import Truth
 
 from .conftest import Make
@@ -269,3 +271,37 @@ def test_revisions_replayed_as_updates_equal_a_fresh_build(tmp_path: Path) -> No
         fresh, _ = rag.build("fresh", readme.parent)
         with fresh:
             assert base.search("xtuner 是什么", 20) == fresh.search("xtuner 是什么", 20)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+def test_a_first_build_that_is_stopped_leaves_no_base(tmp_path: Path, number: signal.Signals) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    for page in range(300):
+        (notes / f"{page}.md").write_text(f"# Page {page}\n\n" + "Words of a page. " * 400, encoding="utf-8")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command = [sys.executable, "-m", "lianlu", "rag", "build", "notes", str(notes), "-q"]
+    build = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(temporary)}
+    )
+    while not list(temporary.iterdir()) and build.poll() is None:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    build.send_signal(number)
+    assert build.wait(timeout=60) == (130 if number != signal.SIGKILL else -9)
+    assert names() == []
+    if number != signal.SIGKILL:
+        assert list(temporary.iterdir()) == []
+    base, changes = rag.build("notes", notes)
+    base.close()
+    assert len(changes.added) == 300
+
+
+def test_two_first_builds_at_once_end_with_one_whole_base(folder: Path) -> None:
+    script = "import sys; from lianlu import rag; rag.build('docs', sys.argv[1])[0].close()"
+    running = [subprocess.Popen([sys.executable, "-c", script, str(folder)]) for _ in range(3)]
+    assert [each.wait(timeout=60) for each in running] == [0, 0, 0]
+    with open_base("docs") as base:
+        base.truth.check()
+        assert base.status().documents == 3
