@@ -38,7 +38,11 @@ VERBS: dict[str, Verb] = {
     ),
     "label": Verb("data", None, Text("annotate dialogues, images, audio, video", "标注对话、图像、音频与视频")),
     "train": Verb("model", "lianlu.train.verbs:train", Text("pretrain and fine-tune", "预训练与微调")),
-    "model": Verb("model", "lianlu.model.verbs:model", Text("fetch, merge, convert, inspect weights", "下载、合并、转换、查看权重")),
+    "model": Verb(
+        "model",
+        "lianlu.model.verbs:model",
+        Text("fetch, merge, convert, inspect weights", "下载、合并、转换、查看权重"),
+    ),
     "serve": Verb("model", "lianlu.serve.verbs:serve", Text("serve a model over HTTP", "以 HTTP 提供模型服务")),
     "eval": Verb("model", "lianlu.evaluate.verbs:evaluation", Text("evaluate on benchmarks", "在评测集上评测")),
     "chat": Verb("use", "lianlu.cli.chat:chat", Text("talk to a model in the terminal", "在终端与模型对话")),
