@@ -8,7 +8,7 @@ from types import ModuleType
 
 from lianlu.core.errors import UsageError
 
-__all__ = ["pip_command", "require"]
+__all__ = ["need", "pip_command", "require"]
 
 
 def pip_command(extra: str) -> str:
@@ -28,3 +28,14 @@ def require(module: str, extra: str) -> ModuleType:
         if importlib.util.find_spec(root) is not None and error.name != root:
             raise
         raise UsageError("extra.missing", need=root, extra=extra, command=pip_command(extra)) from error
+
+
+def need(extra: str, *modules: str) -> None:
+    """Say that an extra is missing before anything is begun; nothing is imported.
+
+    Raises:
+        UsageError: extra.missing, with the pip command
+    """
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            raise UsageError("extra.missing", need=module, extra=extra, command=pip_command(extra))

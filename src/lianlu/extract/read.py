@@ -20,6 +20,7 @@ from types import TracebackType
 import msgspec
 
 from lianlu.core.errors import DataError, UsageError, reasons_text
+from lianlu.core.extras import need
 from lianlu.core.files import named_path, walk
 from lianlu.core.hashing import sha256_file
 from lianlu.core.job import Job
@@ -32,6 +33,7 @@ from lianlu.records import Document, Failure
 __all__ = ["DEFAULT_LIMITS", "FoundFile", "Reading", "all_failed", "find_files", "read_each", "read_files"]
 
 DEFAULT_LIMITS = Limits(max_bytes=200_000_000, max_seconds=120.0, max_memory_bytes=2 << 30)
+_PARSERS = ("charset_normalizer", "docutils", "lxml", "mammoth", "markdown_it", "pypdfium2")
 _MOST_CHILDREN = 4
 _FILES_FOR_ANOTHER_CHILD = 12  # a child costs about a third of a second to start
 _AHEAD_OF_EACH_CHILD = 4
@@ -129,6 +131,9 @@ class Reading:
     """Reads a list of files in child processes, a little ahead of the one who takes the documents in order.
 
     The threads here only wait for their child, so the parsing runs in parallel.
+
+    Raises:
+        UsageError: extra.missing: a folder of which a half is silently missing would be worse
     """
 
     def __init__(
@@ -140,6 +145,7 @@ class Reading:
         children: int = 0,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> None:
+        need("extract", *_PARSERS)
         wanted = children or min(Settings.from_environment().threads, _MOST_CHILDREN)
         self._count = max(1, min(wanted, 1 + len(files) // _FILES_FOR_ANOTHER_CHILD))
         self._config = config

@@ -30,3 +30,10 @@ def test_a_package_that_is_there_but_broken_is_not_called_missing(
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(ModuleNotFoundError, match="absent_package_of_lianlu"):
         extras.require("half_installed_package", "extract")
+
+
+def test_an_extra_is_missed_before_anything_is_begun() -> None:
+    extras.need("extract", "json", "wave")
+    with pytest.raises(UsageError) as caught:
+        extras.need("extract", "json", "absent_package_of_lianlu")
+    assert (caught.value.code, caught.value.hint()) == ("extra.missing", "pip install 'lianlu[extract]'")

@@ -116,3 +116,13 @@ def test_the_lock_file_of_an_office_program_is_read_as_a_file(here: Path, lianlu
 def test_an_empty_name_does_not_mean_the_current_folder(here: Path, lianlu: Lianlu) -> None:
     assert lianlu("extract", "").code == 2
     assert lianlu("rag", "build", "notes", "").code == 2
+
+
+@pytest.mark.parametrize("command", [("extract", "docs"), ("rag", "build", "notes", "docs")])
+def test_without_the_parsers_the_extra_is_named(
+    here: Path, lianlu: Lianlu, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("lianlu.extract.read._PARSERS", ("absent_package_of_lianlu",))
+    done = lianlu(*command)
+    assert done.code == 2
+    assert "pip install 'lianlu[extract]'" in done.err
