@@ -8,6 +8,7 @@ from functools import partial
 
 from lianlu.cli.checks import CHECKS, Finding, Surroundings
 from lianlu.core.console import print_table, say
+from lianlu.core.extras import pip_command
 from lianlu.core.i18n import Text, pick
 from lianlu.core.verb import Call, Outcome, verb
 
@@ -39,7 +40,16 @@ def _show(findings: Sequence[Finding], problems: int) -> None:
         (pick("check", "检查"), pick("state", "状态"), pick("found", "结果"), pick("what to do", "建议")),
         [(each.name, words[each.state], each.found, each.advice or "") for each in findings],
     )
+    reads_files = all(each.state == "ok" for each in findings if each.name.en == "extra [extract]")
     if problems:
         say(pick(f"{problems} to mend", f"{problems} 项需要处理"))
+    elif not reads_files:
+        command = pip_command("extract")
+        say(
+            pick(
+                f"this machine is ready to chat and to ask; to read files: {command}",
+                f"本机已可对话与提问；要读取文件，请先运行：{command}",
+            )
+        )
     else:
         say(pick("this machine is ready: try `lianlu demo`", "本机已就绪：可运行 `lianlu demo`"))

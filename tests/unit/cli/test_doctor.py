@@ -13,7 +13,8 @@ import pytest
 from conftest import Printed
 from lianlu.cli import checks
 from lianlu.cli.checks import CHECKS, Finding, Surroundings
-from lianlu.cli.doctor import examine
+from lianlu.cli.doctor import _show, examine
+from lianlu.core.i18n import Text
 from lianlu.core.settings import Settings
 
 Run = Callable[..., Printed]
@@ -149,3 +150,11 @@ def test_the_table_is_shown_in_both_languages(lianlu_child: Run) -> None:
     assert "this machine is ready" in (english := lianlu_child("doctor")).out
     assert "本机已就绪" in (chinese := lianlu_child("doctor", LIANLU_LANG="zh")).out
     assert (english.code, chinese.code) == (0, 0)
+
+
+def test_without_the_parsers_the_demo_is_not_promised(capsys: pytest.CaptureFixture[str]) -> None:
+    missing = Finding(Text("extra [extract]", "附加组件 [extract]"), "note", "without lxml", Text("", ""))
+    _show([missing], 0)
+    shown = capsys.readouterr().out
+    assert "pip install 'lianlu[extract]'" in shown
+    assert "lianlu demo" not in shown
