@@ -71,13 +71,18 @@ def _add(
         currency=currency,
         limits=Limits(query_per_second=query_per_second),
     )
+    before = endpoints(call.settings).get(name)
     if not call.dry_run:
         add_endpoint(call.settings, name, made)
     then = f"lianlu endpoint test {name}"
-    return Outcome(
-        {"name": name, **_row(made, is_preset=False)},
-        lambda: say(pick(f"{name} → {made.url}; try it: {then}", f"{name} → {made.url}；试一试：{then}")),
-    )
+
+    def show() -> None:
+        if before is not None and before.url != made.url:
+            say(pick(f"replaces {name} → {before.url}", f"取代 {name} → {before.url}"))
+        say(pick(f"{name} → {made.url}; try it: {then}", f"{name} → {made.url}；试一试：{then}"))
+
+    replaced = {"replaced": before.url} if before is not None else {}
+    return Outcome({"name": name, **_row(made, is_preset=False), **replaced}, show)
 
 
 @verb("list", Text("all services, presets first", "列出全部服务，预设在前"))

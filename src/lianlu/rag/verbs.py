@@ -90,7 +90,11 @@ def _list(call: Call) -> Outcome:
             )
             return
         print_table(
-            columns, ([str(row[key]) for key in ("name", "documents", "chunks", "failed", "bytes")] for row in rows)
+            columns,
+            (
+                (*(str(row[key]) for key in ("name", "documents", "chunks", "failed")), _size(row["bytes"]))
+                for row in rows
+            ),
         )
 
     return Outcome({"bases": rows}, show)
@@ -205,6 +209,10 @@ def _changed(base: KnowledgeBase, changes: Changes, *, replaced: bool = False) -
             say(pick("the base is empty", "知识库为空"))
 
     return Outcome(counts, show, verdict=status.documents > 0)
+
+
+def _size(size: int | str) -> str:
+    return f"{size / 1000:,.0f} kB" if isinstance(size, int) else ""
 
 
 def _deleted(call: Call, name: str) -> Outcome:

@@ -114,3 +114,11 @@ def test_an_endpoint_names_a_model_and_its_limits_are_kept() -> None:
     add_endpoint(settings, "mine", Endpoint(url="http://127.0.0.1:9/v1", model="m", limits=Limits(concurrency=1)))
     assert isinstance(open_backend("mine:other"), LimitedBackend)
     assert isinstance(open_backend("mine"), LimitedBackend)
+
+
+def test_what_is_replaced_is_said(lianlu: Callable[..., Any], file: Path) -> None:
+    assert "https://api.openai.com/v1" in lianlu("endpoint", "add", "openai", "http://127.0.0.1:8/v1").out
+    assert (
+        json.loads(lianlu("endpoint", "add", "openai", "http://h/v1", "--json").out)["replaced"]
+        == "http://127.0.0.1:8/v1"
+    )
