@@ -124,12 +124,24 @@ async def ask_model(
 
     question = read_question(text)
     ref = by or (await backend.identity()).ref
-    found = base.find(question, top)
+    found = _passages(base, question, top)
     if not found or not has_evidence(question, found, base.index):
         return _not_found(base, question, found, ref)
     conversation = prompt_for(question.text, [indexed_text(each.row) for each in found], instructions)
     reply = await backend.chat(conversation, Sampling(temperature=0.0))
     return _checked(base, question, found, reply.message.text, ref)
+
+
+def _passages(base: KnowledgeBase, question: Question, top: int) -> list[Found]:
+    """The `top` best passages, first those that sentences would be quoted from.
+
+    A definition may share only its subject with the question, and then stands far down among passages that name it more
+    often; quoting looks further and knows the place of a definition.
+    """
+    with base.truth.reading():
+        found = base.find(question, max(top, _CHUNKS_FOR_A_DEFINITION if question.subject else _CHUNKS_TO_QUOTE_FROM))
+        quoted = [each.row for each in choose(question, found, base.index)]
+    return sorted(found, key=lambda each: each.row not in quoted)[:top]
 
 
 def prompt_for(question: str, sources: Sequence[str], instructions: str = "") -> Conversation:

@@ -284,3 +284,14 @@ def test_a_model_is_opened_by_its_ref(two: KnowledgeBase, tmp_path: Path) -> Non
     script.write_text("rules:\n  - reply: XTuner 支持 QLoRA。[1]\n", encoding="utf-8")
     answer = ask_base(two, "xtuner是什么？", model=f"fake:{script}")
     assert (answer.found, answer.by) == (True, f"fake:{script}")
+
+
+def test_a_model_is_given_the_passage_that_defines_the_thing(base: KnowledgeBase, make_document: Make) -> None:
+    often = [f"# 更新\n\nxtuner xtuner xtuner 更新第 {number} 项，xtuner 安装。\n" for number in range(8)]
+    base.put([make_document(f"n{number}.md", text) for number, text in enumerate(often)])
+    base.put(
+        [make_document("z.md", "# 介绍\n\nXTuner 是一个轻量级微调大语言模型的工具库，面向研究者和工程师，开箱即用。\n")]
+    )
+    backend = FakeBackend(lambda *_: "没有。")
+    aio.run(lambda: ask_model(base, "xtuner是什么？", backend, top=2, by="fake:x"))
+    assert "轻量级微调大语言模型的工具库" in backend.asked[0].messages[-1].text
