@@ -287,11 +287,10 @@ def test_a_model_is_opened_by_its_ref(two: KnowledgeBase, tmp_path: Path) -> Non
 
 
 def test_a_model_is_given_the_passage_that_defines_the_thing(base: KnowledgeBase, make_document: Make) -> None:
-    often = [f"# 更新\n\nxtuner xtuner xtuner 更新第 {number} 项，xtuner 安装。\n" for number in range(8)]
-    base.put([make_document(f"n{number}.md", text) for number, text in enumerate(often)])
-    base.put(
-        [make_document("z.md", "# 介绍\n\nXTuner 是一个轻量级微调大语言模型的工具库，面向研究者和工程师，开箱即用。\n")]
-    )
+    often = "# XTuner 更新 {0}\n\n- XTuner 支持第 {0} 种模型，见 XTuner 文档\n- XTuner 修复了第 {0} 个问题\n"
+    rest = "它面向研究者和工程师，开箱即用，配置文件写明数据、模型与训练参数，结果保存为常用格式。" * 6
+    base.put([make_document(f"n{number}.md", often.format(number)) for number in range(8)])
+    base.put([make_document("z.md", f"# 首页\n\n## 介绍\n\nXTuner 是一个轻量级微调大语言模型的工具库。{rest}\n")])
     backend = FakeBackend(lambda *_: "没有。")
     aio.run(lambda: ask_model(base, "xtuner是什么？", backend, top=2, by="fake:x"))
     assert "轻量级微调大语言模型的工具库" in backend.asked[0].messages[-1].text
