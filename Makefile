@@ -47,7 +47,7 @@ fix: setup-test
 shape: setup-test
 	$(BIN)/python scripts/shape.py
 
-bench: bench-cli bench-extract
+bench: bench-cli bench-extract bench-train
 
 bench-%: $(VENV)/.installed-bench
 	@$(BIN)/python -m benchmarks $* $(ARGS)

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from lianlu.chain import RunResult
 from lianlu.cli.run import execute
 from lianlu.cli.show import show_run
 from lianlu.core.console import print_table, say
+from lianlu.core.errors import failure_text
 from lianlu.core.i18n import Text, pick
 from lianlu.core.verb import Call, Outcome, argument, verb
+from lianlu.records import Failure
 
 __all__ = ["demo"]
 
@@ -62,4 +66,5 @@ def _show_documents(summary: Mapping[str, Any]) -> None:
     failures = summary.get("failures", ())
     if failures:
         columns = (pick("file", "文件"), pick("why it was left out", "未读入的原因"))
-        print_table(columns, [(failure["uri"], failure["reason"]) for failure in failures])
+        known = msgspec.convert(failures, list[Failure])
+        print_table(columns, [(failure.uri, failure_text(failure).message.show()) for failure in known])

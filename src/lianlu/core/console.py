@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -50,17 +51,18 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title:
     console.print(table)
 
 
-class ConsoleSink:
+class ConsoleSink(ABC):
     """Base of the two console sinks: notes and failures read the same in both."""
 
     def __init__(self, stream: TextIO, *, verbose: int = 0) -> None:
         self.stream = stream
         self.verbose = verbose
 
+    @abstractmethod
     def __call__(self, event: Event) -> None:
-        raise NotImplementedError
+        """Show an event."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - lines need no end
         """Stop drawing."""
 
     def _line(self, event: Event) -> str | None:

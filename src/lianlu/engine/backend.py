@@ -12,13 +12,13 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from collections.abc import Sequence as Listed
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
 from lianlu.core.errors import BackendError, LianluError, UsageError
 from lianlu.core.extras import require
+from lianlu.core.files import named_path
 from lianlu.core.hashing import digest
 from lianlu.core.settings import Settings
 from lianlu.engine.artifact import ArtifactFolder
@@ -61,7 +61,7 @@ def open_backend(ref: str, rest: str, *, settings: Settings, environment: Mappin
     """
     if not rest:
         raise UsageError("llm.bad-ref", ref=ref)
-    path = Path(rest).expanduser()
+    path = named_path(rest)
     return LocalBackend(open_folder(path), ref=ref, name=path.absolute().name, threads=settings.threads)
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from lianlu.core.console import print_table, say
 from lianlu.core.errors import UsageError
-from lianlu.core.files import Files
+from lianlu.core.files import Files, named_path
 from lianlu.core.i18n import Text, pick
 from lianlu.core.verb import Call, Outcome, RoomGroup, argument, option, verb
 from lianlu.model.fetch import Fetched, fetch, listing
@@ -95,7 +95,7 @@ def _files(call: Call, place: str, kind: str) -> tuple[Files, str]:
         store = open_store(call.store, create=False)
         artifact = store.get(place[1:])
         return store.files(artifact), artifact.id
-    path = Path(place.removeprefix("local:")).expanduser()
+    path = named_path(place.removeprefix("local:"))
     if not path.is_dir():
         raise UsageError("file.missing", path=str(path))
     return Files.of_folder(path, kind=kind), ""
@@ -104,7 +104,7 @@ def _files(call: Call, place: str, kind: str) -> tuple[Files, str]:
 def _check_apart(folder: Path, places: tuple[str, ...]) -> None:
     """Merging into the base would destroy what is being read. Raises UsageError file.refused."""
     for place in places:
-        path = Path(place.removeprefix("local:")).expanduser()
+        path = named_path(place.removeprefix("local:"))
         if not place.startswith("@") and path.resolve() == folder.resolve():
             why = Text("it is what is being merged", "它正是要合并的内容")
             raise UsageError("file.refused", path=str(folder), why=why)

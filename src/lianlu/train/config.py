@@ -5,11 +5,11 @@ The classes of the three objectives differ only in what they start from and what
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from lianlu.core.files import named_path
 from lianlu.core.recipe import Recipe
 
 __all__ = ["LoraRecipe", "ModelShape", "PretrainRecipe", "SftRecipe", "TokenizerRecipe", "TrainRecipe"]
@@ -33,7 +33,7 @@ class TokenizerRecipe(Recipe):
     @field_validator("data")
     @classmethod
     def _plain_paths(cls, value: list[str]) -> list[str]:
-        return [str(Path(path).expanduser()) for path in value]
+        return [str(named_path(path)) for path in value]
 
 
 class TrainRecipe(Recipe):
@@ -82,7 +82,7 @@ class TrainRecipe(Recipe):
     @field_validator("data", "eval_data")
     @classmethod
     def _plain_paths(cls, value: list[str]) -> list[str]:
-        return [str(Path(path).expanduser()) for path in value]
+        return [str(named_path(path)) for path in value]
 
     @field_validator("betas")
     @classmethod

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from lianlu.core.errors import UsageError
-from lianlu.core.files import Files, as_lianlu_error, write_bytes
+from lianlu.core.files import Files, as_lianlu_error, named_path, write_bytes
 from lianlu.core.hashing import canonical_json, sha256_file, short_id
 from lianlu.core.i18n import Text
 from lianlu.core.job import Job
@@ -69,7 +69,7 @@ def _base(recipe: TrainRecipe, inputs: Mapping[str, Files]) -> Generator[Path | 
         return
     if recipe.model is None and not isinstance(recipe, PretrainRecipe):
         raise UsageError("train.no-model")
-    yield Path(recipe.model.removeprefix("local:")).expanduser() if recipe.model is not None else None
+    yield named_path(recipe.model.removeprefix("local:")) if recipe.model is not None else None
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def tokenizer_folder(recipe: TrainRecipe, given: Files | None, base: Path | None
         elif base is None and named is None:
             raise UsageError("train.no-tokenizer")
         else:
-            source = base or Path(str(named)).expanduser()
+            source = base or named_path(str(named))
             load_tokenizer(source)  # says what is wrong with it under its own name
             copy_tokenizer(source, folder)
         template = recipe.template if isinstance(recipe, SftRecipe) else None

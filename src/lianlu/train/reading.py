@@ -15,7 +15,7 @@ from typing import Any, cast
 import msgspec
 
 from lianlu.core.errors import DataError, UsageError
-from lianlu.core.files import Files, walk
+from lianlu.core.files import Files, named_path, walk
 from lianlu.records import (
     Conversation,
     Message,
@@ -57,7 +57,7 @@ def read_paths(paths: Sequence[str]) -> list[Item]:
     """
     items: list[Item] = []
     for named in paths:
-        root = Path(named).expanduser()
+        root = named_path(named)
         for path in walk(root):
             if path.suffix in (*_TEXT, *_LINES):
                 name = path.name if path == root else path.relative_to(root).as_posix()

@@ -6,12 +6,11 @@ torch is imported when a step runs, not when a chain is planned. A killed step f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from lianlu.core.errors import UsageError
 from lianlu.core.extras import require
-from lianlu.core.files import Files
+from lianlu.core.files import Files, named_path
 from lianlu.core.job import Job
 from lianlu.core.step import Outside, PathInput, Step, Summary
 from lianlu.train.config import LoraRecipe, PretrainRecipe, SftRecipe, TokenizerRecipe, TrainRecipe
@@ -31,7 +30,7 @@ class TrainTokenizer(Step):
 
     def outside(self, recipe: TokenizerRecipe) -> Iterable[Outside]:
         """The files to learn from."""
-        return [PathInput(Path(path).expanduser()) for path in recipe.data]
+        return [PathInput(named_path(path)) for path in recipe.data]
 
     def run(self, recipe: TokenizerRecipe, inputs: Mapping[str, Files], job: Job) -> Summary:
         """Fill `tokenizer`.
@@ -70,7 +69,7 @@ class _Training(Step):
             named.append(recipe.tokenizer)
         if isinstance(recipe, SftRecipe) and recipe.template not in (None, "chatml"):
             named.append(str(recipe.template))
-        return [PathInput(Path(path).expanduser()) for path in named]
+        return [PathInput(named_path(path)) for path in named]
 
     def run(self, recipe: Any, inputs: Mapping[str, Files], job: Job) -> Summary:
         """Fill the one output.
