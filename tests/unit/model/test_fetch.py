@@ -269,7 +269,7 @@ def test_a_killed_fetch_goes_on(hub: FakeHub, tmp_path: Path) -> None:
     given = {**os.environ, **environment(hub), "LIANLU_LANG": "en"}
     command = [sys.executable, "-m", "lianlu", "model", "fetch", "o/m", "--to", str(tmp_path)]
     with subprocess.Popen(command, env=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
-        _until(lambda: any(path.stat().st_size > 500_000 for path in (tmp_path / ".fetch").glob("*")))
+        _until(lambda: any(_size(path) > 500_000 for path in (tmp_path / ".fetch").glob("*")))
         child.send_signal(signal.SIGKILL)
     assert NAME not in standing(tmp_path)
     hub.pause = 0.0
@@ -279,6 +279,14 @@ def test_a_killed_fetch_goes_on(hub: FakeHub, tmp_path: Path) -> None:
     assert begun > 500_000
     assert fetched.fetched_bytes < len(WEIGHTS) - 400_000
     assert (tmp_path / NAME).read_bytes() == WEIGHTS
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file that the fetcher may rename at any moment."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _until(is_so: Callable[[], bool]) -> None:
