@@ -171,6 +171,7 @@ class LocalBackend(Backend):
     async def complete(
         self, prompt: str | Listed[int], sampling: Sampling = DEFAULT_SAMPLING, *, echo: bool = False
     ) -> Completion:
+        """Continue text or token ids; with `echo` the prompt stands before, with its log-probabilities if asked for."""
         loaded = await self._loaded()
         if isinstance(prompt, str):
             encoded = loaded.tokenizer.encode(prompt)

@@ -133,6 +133,7 @@ class _Run:
     tokenizer_files: Path
 
     def fit(self, output: str) -> dict[str, Any]:
+        """Train, or go on from the newest checkpoint of the same work; fills `output` and returns the step's summary."""
         device = _device(self.recipe.device)
         items, eval_items = items_of(self.recipe, self.inputs, self.job.seed)
         findings = examine(items, eval_items)
