@@ -91,8 +91,9 @@ def _service_fingerprint(model: ModelInput, planned: PlannedStep, services: Mapp
 
 
 def _describe(service: PlannedService) -> str:
-    """What makes its answers: the command and its environment, not where and how soon it answers."""
-    return digest("service", canonical_json(service.identity.model_dump(mode="json", include={"command", "env"})))
+    """What makes its answers: the command, its environment and artifacts, not where and how soon it answers."""
+    said = service.identity.model_dump(mode="json", include={"command", "env"})
+    return digest("service", canonical_json(said), canonical_json(dict(service.artifacts)))
 
 
 def step_key(

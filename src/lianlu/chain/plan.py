@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,17 @@ from lianlu.core.i18n import suggest
 from lianlu.core.recipe import COMMAND_LINE, Tree, check, config_of, read_tree, shipped
 from lianlu.core.step import ANY, Step
 
-__all__ = ["RUN_INPUT", "Plan", "PlannedService", "PlannedStep", "Source", "check_kind", "plan_chain", "plan_tree"]
+__all__ = [
+    "RUN_INPUT",
+    "Plan",
+    "PlannedService",
+    "PlannedStep",
+    "Source",
+    "check_kind",
+    "needed_by",
+    "plan_chain",
+    "plan_tree",
+]
 
 RUN_INPUT = "run"
 """A step that declares the input `run` receives `run.json`: what the run has done so far. It enters no cache key."""
@@ -50,12 +60,24 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class PlannedService:
-    """A service with its port. `identity` is its recipe without the paths of this machine, as cache keys have it."""
+    """A service with its port.
+
+    Attributes:
+        identity: its recipe without the paths of this machine, as cache keys have it.
+        inputs: where the artifacts come from that it works with.
+        artifacts: their ids by name of input, known once the steps that make them are done.
+    """
 
     name: str
     recipe: ServiceRecipe
     identity: ServiceRecipe
     port: int
+    inputs: Mapping[str, Source] = field(default_factory=dict[str, Source])
+    artifacts: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def with_artifacts(self, ids: Mapping[str, str]) -> PlannedService:
+        """The same with its artifacts known."""
+        return replace(self, artifacts=dict(ids))
 
     @property
     def url(self) -> str:
@@ -63,7 +85,7 @@ class PlannedService:
 
     @property
     def command(self) -> list[str]:
-        return [self._with_port(part) for part in self.recipe.command]
+        return [self._with_artifacts(self._with_port(part)) for part in self.recipe.command]
 
     @property
     def health(self) -> str:
@@ -75,6 +97,11 @@ class PlannedService:
 
     def _with_port(self, text: str) -> str:
         return text.replace("{port}", str(self.port))
+
+    def _with_artifacts(self, text: str) -> str:
+        for name, artifact_id in self.artifacts.items():
+            text = text.replace(f"{{inputs.{name}}}", f"@{artifact_id}")
+        return text
 
 
 @dataclass(frozen=True)
@@ -111,8 +138,9 @@ def plan_tree(tree: Tree) -> Plan:
     steps = {name: _step(name, recipe, tree, values) for name in recipe.steps}
     for step in steps.values():
         _check_inputs(step, steps, tree)
+    _check_service_inputs(services, steps, tree)
     _check_results(recipe, steps, tree)
-    return Plan(recipe, _in_order(steps, tree), services, tree)
+    return Plan(recipe, _in_order(steps, services, tree), services, tree)
 
 
 def _found(name_or_path: str) -> Path:
@@ -190,7 +218,9 @@ def _services(recipe: ChainRecipe, tree: Tree, values: Mapping[str, Any]) -> dic
         taken = [service.port for service in planned.values()]
         if written.port in taken:
             raise UsageError("chain.port-in-use", name=name, port=written.port)
-        planned[name] = PlannedService(name, filled, identity, written.port or _free_port(taken))
+        at = ("services", name, "inputs")
+        inputs = {key: _source(value, recipe, tree, (*at, key)) for key, value in written.inputs.items()}
+        planned[name] = PlannedService(name, filled, identity, written.port or _free_port(taken), inputs)
     return planned
 
 
@@ -258,6 +288,13 @@ def _check_inputs(planned: PlannedStep, steps: Mapping[str, PlannedStep], tree: 
             raise UsageError("chain.missing-input", at=at, step=planned.name, uses=uses, name=name, kind=kind)
 
 
+def _check_service_inputs(services: Mapping[str, PlannedService], steps: Mapping[str, PlannedStep], tree: Tree) -> None:
+    for name, service in services.items():
+        for key, source in service.inputs.items():
+            if source.step:
+                _kind_of(source, steps[source.step], tree.at(("services", name, "inputs", key)))
+
+
 def check_kind(planned: PlannedStep, name: str, given: str, at: str) -> None:
     """Whether an input takes an artifact of this kind.
 
@@ -306,29 +343,38 @@ def _check_results(recipe: ChainRecipe, steps: Mapping[str, PlannedStep], tree: 
             _kind_of(Source(step=step), steps[step], at)
 
 
-def _in_order(steps: Mapping[str, PlannedStep], tree: Tree) -> tuple[PlannedStep, ...]:
+def needed_by(planned: PlannedStep, services: Mapping[str, PlannedService]) -> list[Source]:
+    """What must be there before a step can run: its inputs, and what its services work with."""
+    behind = [source for name in planned.services for source in services[name].inputs.values()]
+    return [*planned.inputs.values(), *behind]
+
+
+def _in_order(
+    steps: Mapping[str, PlannedStep], services: Mapping[str, PlannedService], tree: Tree
+) -> tuple[PlannedStep, ...]:
     """Topological order that keeps the order of the file where it can."""
+    needed = {name: [source.step for source in needed_by(each, services)] for name, each in steps.items()}
     ordered: list[PlannedStep] = []
     waiting = dict(steps)
     while waiting:
-        ready = next((name for name, each in waiting.items() if _next_needed(each, waiting) is None), None)
+        ready = next((name for name in waiting if _next_needed(needed[name], waiting) is None), None)
         if ready is None:
-            loop = _loop(waiting)
+            loop = _loop(waiting, needed)
             raise UsageError("chain.loop", at=tree.at(("steps", loop[0])), steps=" → ".join(loop))
         ordered.append(waiting.pop(ready))
     return tuple(ordered)
 
 
-def _next_needed(planned: PlannedStep, waiting: Mapping[str, PlannedStep]) -> str | None:
-    return next((source.step for source in planned.inputs.values() if source.step in waiting), None)
+def _next_needed(needed: Sequence[str], waiting: Mapping[str, PlannedStep]) -> str | None:
+    return next((step for step in needed if step in waiting), None)
 
 
-def _loop(waiting: Mapping[str, PlannedStep]) -> list[str]:
+def _loop(waiting: Mapping[str, PlannedStep], needed: Mapping[str, Sequence[str]]) -> list[str]:
     """Steps that need each other, the first one again at the end."""
     walked: list[str] = []
     name: str | None = next(iter(waiting))
     while name is not None and name not in walked:
         walked.append(name)
-        name = _next_needed(waiting[name], waiting)
+        name = _next_needed(needed[name], waiting)
     assert name is not None, "a step that needs none of the waiting would have been ready"
     return [*walked[walked.index(name) :], name]

@@ -28,7 +28,11 @@ class ServiceRecipe(Recipe):
     """A program that runs while the steps that use it run."""
 
     command: list[str] = Field(
-        min_length=1, description="program and arguments; it stays in the foreground; {port} is replaced"
+        min_length=1,
+        description="program and arguments; it stays in the foreground; {port} and {inputs.NAME} are replaced",
+    )
+    inputs: dict[Name, str] = Field(
+        {}, description="artifacts it works with: STEP, STEP.OUTPUT, or @REF; {inputs.NAME} is the artifact's @id"
     )
     health: str = Field(
         "http://127.0.0.1:{port}/health",

@@ -20,7 +20,16 @@ import msgspec
 
 from lianlu.chain.isolate import run_isolated
 from lianlu.chain.key import Outside, StepKey, read_outside, step_key
-from lianlu.chain.plan import RUN_INPUT, Plan, PlannedStep, Source, check_kind, plan_chain
+from lianlu.chain.plan import (
+    RUN_INPUT,
+    Plan,
+    PlannedService,
+    PlannedStep,
+    Source,
+    check_kind,
+    needed_by,
+    plan_chain,
+)
 from lianlu.chain.result import MadeArtifact, RunResult, StepResult
 from lianlu.chain.service import Services
 from lianlu.core.errors import BackendError, UsageError
@@ -95,7 +104,7 @@ def _forced(plan: Plan, from_step: str | None) -> frozenset[str]:
     """`from_step` and every step that needs it, directly or not."""
     forced: set[str] = {from_step} if from_step else set()
     for step in plan.steps:
-        if any(source.step in forced for source in step.inputs.values()):
+        if any(source.step in forced for source in needed_by(step, plan.services)):
             forced.add(step.name)
     return frozenset(forced)
 
@@ -133,6 +142,10 @@ class _Runner:
                     check_kind(planned, name, artifact.kind, at)
                     self._store.files(artifact)
                     self._given[source.ref] = artifact
+            for service in planned.services:
+                for source in self._plan.services[service].inputs.values():
+                    if source.ref:
+                        self._given[source.ref] = self._store.get(source.ref)
             for each in planned.step.outside(planned.recipe):
                 if isinstance(each, PathInput) and not each.path.exists():
                     raise UsageError("file.missing", path=str(each.path))
@@ -145,9 +158,10 @@ class _Runner:
         for planned in self._plan.steps:
             record = None
             if planned.name not in self._forced and all(
-                source.ref or source.step in self._made for source in planned.inputs.values()
+                source.ref or source.step in self._made for source in needed_by(planned, self._plan.services)
             ):
-                key = self._key(planned, read_outside(planned, self._plan.services))
+                services = self._services_of(planned)
+                key = self._key(planned, read_outside(planned, services), services)
                 record = self._store.finished_step(key.key)
             if record is not None:
                 self._take(planned, record, seconds=0.0, cached=True)
@@ -171,7 +185,7 @@ class _Runner:
             with (
                 self._store.in_use(),
                 job.reported(meta={"run": self._run_id}),
-                Services(self._plan.services, folder) as services,
+                Services(self._plan.services, folder, self._environment()) as services,
             ):
                 for planned in self._plan.steps:
                     self._step(planned, job, services)
@@ -182,10 +196,23 @@ class _Runner:
         write_bytes(folder / "run.json", msgspec.json.encode(result))
         return result
 
-    def _step(self, planned: PlannedStep, job: Job, services: Services) -> None:
+    def _environment(self) -> dict[str, str]:
+        """What services see: artifacts by their ids are in the store of this run."""
+        return {**os.environ, "LIANLU_STORE": str(self._store.root.absolute())}
+
+    def _services_of(self, planned: PlannedStep) -> dict[str, PlannedService]:
+        """The services, those that the step uses with the artifacts they work with."""
+        found = dict(self._plan.services)
+        for name in planned.services:
+            inputs = found[name].inputs.items()
+            found[name] = found[name].with_artifacts({key: self._artifact_of(source).id for key, source in inputs})
+        return found
+
+    def _step(self, planned: PlannedStep, job: Job, running: Services) -> None:
         job.check()
-        outside = read_outside(planned, self._plan.services)
-        key = self._key(planned, outside)
+        services = self._services_of(planned)
+        outside = read_outside(planned, services)
+        key = self._key(planned, outside, services)
         began = time.monotonic()
         waiting = Text(
             f"another run is at work on {planned.name}; waiting for it",
@@ -195,19 +222,22 @@ class _Runner:
             record = None if planned.name in self._forced else self._store.finished_step(key.key)
             cached = record is not None
             if record is None:
-                record = self._work(planned, key, outside, job, services)
+                for name in planned.services:
+                    running.start(services[name], job)
+                behind = [each for name in planned.services for each in services[name].artifacts.values()]
+                record = self._work(planned, key, outside, behind, job)
             else:
                 job.passed(planned.name, "cached")
         self._take(planned, record, seconds=time.monotonic() - began, cached=cached)
         self._name_artifacts(planned, record, job)
 
-    def _key(self, planned: PlannedStep, outside: Outside) -> StepKey:
+    def _key(self, planned: PlannedStep, outside: Outside, services: Mapping[str, PlannedService]) -> StepKey:
         inputs = {name: self._artifact_of(source).id for name, source in planned.inputs.items()}
         return step_key(
             planned,
             inputs,
             outside,
-            self._plan.services,
+            services,
             seed=self._seed,
             threads=self._threads,
             run_id=self._run_id,
@@ -219,9 +249,10 @@ class _Runner:
         outputs = self._made[source.step]
         return self._store.get(outputs[source.output] if source.output else next(iter(outputs.values())))
 
-    def _work(self, planned: PlannedStep, key: StepKey, outside: Outside, job: Job, services: Services) -> StepRecord:
-        for name in planned.services:
-            services.start(name, job)
+    def _work(
+        self, planned: PlannedStep, key: StepKey, outside: Outside, behind: Sequence[str], job: Job
+    ) -> StepRecord:
+        """Do the work of a step. `behind` are the artifacts of its services: what it makes comes from them too."""
         if not self._resume:
             self._store.drop_scratch(key.key)
         artifacts = {name: self._artifact_of(source) for name, source in planned.inputs.items()}
@@ -239,7 +270,8 @@ class _Runner:
                     )
                 else:
                     summary = _run_step(planned, inputs, child, outputs)
-                record = self._keep(planned, key, outside, [each.id for each in artifacts.values()], outputs, summary)
+                parents = [*(each.id for each in artifacts.values()), *behind]
+                record = self._keep(planned, key, outside, parents, outputs, summary)
         self._store.finish_step(record)
         self._store.drop_scratch(key.key)
         return record

@@ -35,9 +35,12 @@ class Services:
     A port that the recipe names and that is taken is an error on entering, before any work.
     """
 
-    def __init__(self, planned: Mapping[str, PlannedService], log_folder: Path) -> None:
+    def __init__(
+        self, planned: Mapping[str, PlannedService], log_folder: Path, environment: Mapping[str, str] = os.environ
+    ) -> None:
         self._planned = planned
         self._log_folder = log_folder
+        self._environment = environment
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -50,20 +53,20 @@ class Services:
     ) -> None:
         guard.stop(*self._running.values())
 
-    def start(self, name: str, job: Job) -> None:
-        """Start a service if it is not up, and wait until it answers.
+    def start(self, planned: PlannedService, job: Job) -> None:
+        """Start a service, its artifacts known, if it is not up, and wait until it answers.
 
         Raises:
             UsageError: chain.port-in-use, chain.service-command
             BackendError: chain.service-died, chain.service-slow
         """
+        name = planned.name
         process = self._running.get(name)
         if process is not None and process.poll() is None:
             return
-        planned = self._planned[name]
         _check_free(planned)  # again: whoever answers there now would be taken for the service
         log = self._log_folder / f"service-{name}.log"
-        self._running[name] = _spawn(planned, log)
+        self._running[name] = _spawn(planned, log, self._environment)
         _wait(planned, self._running[name], log, job)
         job.note(f"service {name} is up at {planned.url}")
 
@@ -77,13 +80,13 @@ def _check_free(planned: PlannedService) -> None:
             raise UsageError("chain.port-in-use", name=planned.name, port=planned.port) from error
 
 
-def _spawn(planned: PlannedService, log: Path) -> subprocess.Popen[bytes]:
+def _spawn(planned: PlannedService, log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     program, *arguments = planned.command
     command = [sys.executable if program == "python" else program, *arguments]
     with log.open("ab") as output:
         try:
             return guard.start(
-                command, output=output, errors=subprocess.STDOUT, environment={**os.environ, **planned.environment}
+                command, output=output, errors=subprocess.STDOUT, environment={**environment, **planned.environment}
             )
         except (OSError, ValueError) as error:
             raise UsageError("chain.service-command", name=planned.name, why=str(error)) from error

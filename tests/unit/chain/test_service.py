@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lianlu.chain import run_chain
+from lianlu.chain import RunResult, run_chain
 from lianlu.chain.plan import plan_chain
 from lianlu.chain.service import Services
 from lianlu.core.errors import BackendError, UsageError
@@ -152,19 +152,97 @@ def test_whoever_took_the_port_after_planning_is_not_taken_for_the_service(serve
         socket.create_server(("127.0.0.1", plan.services["web"].port)),
         pytest.raises(UsageError) as caught,
     ):
-        services.start("web", Job("test"))
+        services.start(plan.services["web"], Job("test"))
     assert caught.value.code == "chain.port-in-use"
 
 
 def test_a_service_that_died_is_started_again_for_the_next_step(served: Path, tmp_path: Path) -> None:
     plan = plan_chain(str(served))
     with Services(plan.services, tmp_path) as services:
-        services.start("web", Job("test"))
+        services.start(plan.services["web"], Job("test"))
         (first,) = answering(tmp_path / "www")
-        services.start("web", Job("test"))
+        services.start(plan.services["web"], Job("test"))
         assert answering(tmp_path / "www") == [first]
         os.kill(first, signal.SIGKILL)
         while answering(tmp_path / "www", command="guard.py"):
             time.sleep(0.02)
-        services.start("web", Job("test"))
+        services.start(plan.services["web"], Job("test"))
         assert answering(tmp_path / "www") not in ([], [first])
+
+
+WITH_INPUT = """\
+name: given
+services:
+  web:
+    command: [python, "{program}", "{{port}}", "{{inputs.text}}"]
+    inputs: {{text: joined}}
+    timeout_seconds: 20
+steps:
+  joined: {{uses: test.join, inputs: {{a: read}}, with: {{separator: "{separator}"}}}}
+  page: {{uses: test.fetch, services: [web], with: {{url: "${{services.web.url}}/"}}}}
+  read: {{uses: test.read, with: {{folder: {folder}}}}}
+"""
+SAYS_WHAT_IT_WAS_GIVEN = """\
+import http.server, os, sys
+
+class Says(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"{sys.argv[2]} {os.environ['LIANLU_STORE']}".encode())
+
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Says).serve_forever()
+"""
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> Path:
+    (tmp_path / "says.py").write_text(SAYS_WHAT_IT_WAS_GIVEN)
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("one")
+    chain = tmp_path / "given.yaml"
+    chain.write_text(WITH_INPUT.format(program=tmp_path / "says.py", folder=tmp_path / "texts", separator="-"))
+    return chain
+
+
+def made(result: RunResult, step: str) -> str:
+    return next(each.artifacts[0].id for each in result.steps if each.name == step)
+
+
+def test_a_service_is_given_the_artifact_of_a_step_and_the_store_it_is_in(given: Path, tmp_path: Path) -> None:
+    result = run_chain(str(given), store=tmp_path / "s")
+    store = open_store(tmp_path / "s")
+    (page,) = store.files(store.get(made(result, "page"))).values()
+    assert page.read_text() == f"@{made(result, 'joined')} {tmp_path / 's'}"
+
+
+def test_what_comes_from_behind_a_service_is_made_from_its_artifacts(given: Path, tmp_path: Path) -> None:
+    result = run_chain(str(given), store=tmp_path / "s")
+    page = open_store(tmp_path / "s").get(made(result, "page"))
+    assert page.parents == (made(result, "joined"),)
+
+
+def test_a_step_behind_a_service_is_done_again_only_when_its_artifact_changes(given: Path, tmp_path: Path) -> None:
+    run_chain(str(given), store=tmp_path / "s")
+    assert all(step.cached for step in run_chain(str(given), store=tmp_path / "s").steps)
+    changed = run_chain(str(given), ["steps.joined.with.separator=+"], store=tmp_path / "s")
+    assert not {step.name: step.cached for step in changed.steps}["page"]
+
+
+def test_from_a_step_does_what_is_behind_its_service_again(given: Path, tmp_path: Path) -> None:
+    run_chain(str(given), store=tmp_path / "s")
+    again = run_chain(str(given), store=tmp_path / "s", from_step="joined")
+    assert {step.name for step in again.steps if not step.cached} == {"joined", "page"}
+
+
+@pytest.mark.parametrize(
+    ("source", "code"), [("joyned", "chain.unknown-step"), ("page", "chain.loop"), ("read.x", "chain.which-output")]
+)
+def test_a_wrong_input_of_a_service_is_told_before_any_work(
+    source: str, code: str, given: Path, tmp_path: Path
+) -> None:
+    given.write_text(given.read_text().replace("{text: joined}", f"{{text: {source}}}"))
+    with pytest.raises(UsageError) as caught:
+        run_chain(str(given), store=tmp_path / "s")
+    assert caught.value.code == code
+    assert not (tmp_path / "s" / "runs").exists() or not list((tmp_path / "s" / "runs").iterdir())
