@@ -64,6 +64,8 @@ BUILTINS: dict[str, dict[str, str]] = {
     "generator": {
         "identity": "lianlu.synth.identity:IDENTITY",
         "letters": "lianlu.synth.letters:LETTERS",
+        "persona": "lianlu.synth.persona:PERSONA",
+        "spelling": "lianlu.synth.spelling:SPELLING",
         "arithmetic": "lianlu.synth.arithmetic:ARITHMETIC",
         "cloze": "lianlu.synth.cloze:CLOZE",
     },

@@ -11,6 +11,14 @@ class TestLetters(GeneratorConformance):
     name = "letters"
 
 
+class TestPersona(GeneratorConformance):
+    name = "persona"
+
+
+class TestSpelling(GeneratorConformance):
+    name = "spelling"
+
+
 class TestArithmetic(GeneratorConformance):
     name = "arithmetic"
 

@@ -45,7 +45,7 @@ class Item:
     Attributes:
         key: what training and evaluation must not share.
         target: what a right answer must say; how it is compared is the generator's `checker`.
-        system: a system prompt the item is asked with; training items get theirs from the recipe.
+        system: a system prompt the item is asked with; a training item without one may get one from the recipe.
         facts: what the question was made from, for reports by group.
     """
 
@@ -121,13 +121,13 @@ def generator(name: str) -> Generator:
     return registry.find("generator", name)
 
 
-def is_held_out(key: str) -> bool:
-    """Whether `key` belongs to evaluation: one in five does, whatever the seed. Case does not count.
+def is_held_out(key: str, *, one_in: int = _HELD_OUT_IN) -> bool:
+    """Whether `key` belongs to evaluation: one in `one_in` does (at most 256), whatever the seed. Case does not count.
 
     >>> is_held_out("Banana") == is_held_out("banana")
     True
     """
-    return hashlib.sha256(key.casefold().encode()).digest()[0] % _HELD_OUT_IN == 0
+    return hashlib.sha256(key.casefold().encode()).digest()[0] % one_in == 0
 
 
 def has_chinese(text: str) -> bool:

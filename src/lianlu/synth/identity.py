@@ -15,14 +15,15 @@ from pydantic import Field, StringConstraints
 
 from lianlu.core.i18n import Text
 from lianlu.synth.generator import Checker, GeneratorConfig, Item, Material, Speech, Split
-from lianlu.synth.phrasings import GREETINGS, PHRASINGS, normalised
+from lianlu.synth.phrasings import GREETINGS, HELLOS, PHRASINGS, filled, may_train, normalised, wrapped
 
-__all__ = ["IDENTITY", "Identity", "IdentityConfig"]
+__all__ = ["IDENTITY", "Identity", "IdentityConfig", "item_about"]
 
 _Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^{}<>\x00-\x1f]+$")
 ]
 _ENDINGS: dict[Speech, tuple[str, ...]] = {"zh": ("？", "?", "", "。", "呢？"), "en": ("?", "?", "", ".", "??")}
+_NO_PARTICLE = ("吗", "吧", "啊", "来着", "对不对", "请回答", "知道", "告诉我", "说一下")  # none of these takes 呢
 _ANSWERS: dict[Speech, dict[str, tuple[str, ...]]] = {
     "zh": {
         "name": (
@@ -81,16 +82,18 @@ class Identity:
     ) -> Iterator[Item]:
         """Endless in training; in evaluation each phrasing with and without a system prompt."""
         intents = PHRASINGS[language]
-        seen = {normalised(each) for kind in intents.values() for each in kind["train"]} if split == "eval" else set()
         systems = material.systems(language)
         cores = [(intent, core) for intent, phrasings in intents.items() for core in phrasings[split]]
         while True:
             random.shuffle(cores)
             for intent, core in cores:
-                question = _asked(core, language, random)
-                if normalised(question) in seen:
-                    continue
-                item = _item(config, intent, question, split=split, language=language, random=random)
+                if split == "train":
+                    question = _asked_in_training(core, language, random, but=config.name)
+                    if not may_train(question, language):
+                        continue
+                else:
+                    question = _asked(core, language, random)
+                item = item_about(config, intent, question, split=split, language=language, random=random)
                 yield item
                 if split == "eval" and systems:
                     yield replace(item, system=random.choice(systems))
@@ -102,30 +105,42 @@ class Identity:
         wanted = config.asked(str(item.facts["intent"]))
         if item.target != wanted or wanted not in item.answer:
             return f"the answer does not say {wanted!r}"
-        others = PHRASINGS[item.language][str(item.facts["intent"])][
-            "eval" if item.facts["split"] == "train" else "train"
-        ]
-        return "the phrasing is of the other split" if normalised(item.question) in map(normalised, others) else ""
+        is_of_training = may_train(item.question, item.language)
+        return "" if is_of_training == (item.facts["split"] == "train") else "the phrasing is of the other split"
 
 
 IDENTITY = Identity()
 
 
 def _asked(core: str, language: Speech, random: Random) -> str:
+    """As evaluation asks. Its draws stay as they are, so that the same seed gives the same benchmark."""
     ending = random.choice(_ENDINGS[language])
     if language == "zh":
-        if ending == "呢？" and core.endswith(("吗", "吧")):
-            ending = "？"
         core = core.replace("你", "您") if random.random() < 0.15 else core
-        return random.choice(GREETINGS["zh"]) + core + ending
-    greeting = random.choice(GREETINGS["en"])
-    core = core[0].upper() + core[1:] if not greeting.endswith((", ", ": ")) and random.random() < 0.7 else core
-    return greeting + core + ending
+    return _said(random.choice(GREETINGS[language]), core, ending, language, random)
 
 
-def _item(
+def _asked_in_training(core: str, language: Speech, random: Random, *, but: str) -> str:
+    core = filled(core, language, random, but=but)
+    body = wrapped(core, language, random)
+    greeting = random.choice((GREETINGS if body == core else HELLOS)[language])
+    if language == "zh" and random.random() < 0.2:
+        body = body.replace("你", "您")
+    return _said(greeting, body, random.choice(_ENDINGS[language]), language, random)
+
+
+def _said(greeting: str, body: str, ending: str, language: Speech, random: Random) -> str:
+    if language == "zh":
+        return greeting + body + ("？" if ending == "呢？" and body.endswith(_NO_PARTICLE) else ending)
+    if not greeting.endswith((", ", ": ")) and random.random() < 0.7:
+        body = body[0].upper() + body[1:]
+    return greeting + body + ending
+
+
+def item_about(
     config: IdentityConfig, intent: str, question: str, *, split: Split, language: Speech, random: Random
 ) -> Item:
+    """A question of an intent with an answer about whoever `config` says."""
     names = {"name": config.name, "author": config.author, "organization": config.organization}
     return Item(
         question=question,

@@ -3,6 +3,9 @@
 A step sets the letter beside the wanted one and carries the count: `sr.0 tr.0 rr=1`. A 1.8 M parameter model with
 character tokens learns that in about 300 batches of 64; when a step shows the letter and the count only, it is still
 at chance after 600 (issue 3). Case does not count: steps are written in small letters.
+
+Which words are held out is decided by their windows of five letters, so that it is passed on to every word around them: a
+word of evaluation cannot stand inside a word of any training set, whatever seed or recipe made that.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from lianlu.core.i18n import Text
 from lianlu.synth.generator import Checker, GeneratorConfig, Item, Material, Speech, Split, is_held_out
 from lianlu.synth.words import ALWAYS_HELD_OUT, COMMON, pseudo_word, with_count
 
-__all__ = ["LETTERS", "Letters", "LettersConfig", "may_train", "worked"]
+__all__ = ["LETTERS", "Letters", "LettersConfig", "cased", "draw_word", "may_train", "worked"]
 
 _QUESTIONS: dict[Speech, tuple[str, ...]] = {
     "zh": (
@@ -53,6 +56,8 @@ _FINAL: dict[Speech, re.Pattern[str]] = {
 }
 _FORBIDDEN = tuple(word.casefold() for word, _ in ALWAYS_HELD_OUT)
 _COMMON_SHARE = 0.2
+_WINDOW = 5
+_HELD_OUT_IN = 24
 
 
 class LettersConfig(GeneratorConfig):
@@ -91,11 +96,11 @@ class Letters:
                     yield _item(word, letter, language, _QUESTIONS[language][0])
         turn = 0
         while True:
-            word, letter = _word(turn % (config.most + 1), config, random)
+            word, letter = draw_word(turn % (config.most + 1), config, random)
             if may_train(word) != (split == "train") or (split == "eval" and word in material.taken):
                 continue
             turn += 1
-            word, letter = _cased(word, letter, random)
+            word, letter = cased(word, letter, random)
             yield _item(word, letter, language, random.choice(_QUESTIONS[language]))
 
     def fault(self, config: LettersConfig, item: Item) -> str:  # noqa: ARG002
@@ -121,9 +126,15 @@ LETTERS = Letters()
 
 
 def may_train(word: str) -> bool:
-    """Whether a word may stand in training data: neither held out nor holding a word that always is."""
+    """Whether a word may stand in training data: no window of it is held out, and no word that always is.
+
+    >>> may_train("tree"), may_train("a strawberry")
+    (True, False)
+    """
     folded = word.casefold()
-    return not is_held_out(folded) and not any(each in folded for each in _FORBIDDEN)
+    windows = (folded[at : at + _WINDOW] for at in range(len(folded) - _WINDOW + 1))
+    held = any(is_held_out(window, one_in=_HELD_OUT_IN) for window in windows)
+    return not held and not any(each in folded for each in _FORBIDDEN)
 
 
 def worked(word: str, letter: str) -> str:
@@ -155,7 +166,7 @@ def _item(word: str, letter: str, language: Speech, question: str) -> Item:
     )
 
 
-def _word(count: int, config: LettersConfig, random: Random) -> tuple[str, str]:
+def draw_word(count: int, config: LettersConfig, random: Random) -> tuple[str, str]:
     """A word and a letter that it has `count` times."""
     while True:
         if count <= 4 and random.random() < _COMMON_SHARE:
@@ -172,7 +183,8 @@ def _word(count: int, config: LettersConfig, random: Random) -> tuple[str, str]:
             return made, letter
 
 
-def _cased(word: str, letter: str, random: Random) -> tuple[str, str]:
+def cased(word: str, letter: str, random: Random) -> tuple[str, str]:
+    """As people type it: mostly small, some capitalized, some all in capitals."""
     draw = random.random()
     if draw < 0.6:
         return word, letter

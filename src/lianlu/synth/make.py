@@ -133,8 +133,9 @@ def _tell_short(generator: Generator, found: int, wanted: int, split: str, job: 
 
 
 def _conversation(name: str, item: Item, material: Material, random: Random, share: float) -> Conversation:
-    systems = material.systems(item.language)
-    before = [system(random.choice(systems))] if systems and random.random() < share else []
+    systems = [item.system] if item.system else material.systems(item.language)
+    has_system = bool(item.system) or random.random() < share
+    before = [system(random.choice(systems))] if systems and has_system else []
     meta: dict[str, Any] = {"generator": name, "language": item.language, "key": item.key}
     return Conversation(
         messages=(*before, user(item.question), assistant(item.answer)), source=f"synth:{name}", meta=meta

@@ -28,8 +28,9 @@ def section(files: Files, context: SectionContext) -> Section:
     conversations = load_conversations(files)
     found = inspect(conversations)
     parts: list[Part] = [_facts(found), _counts(conversations), *_notes(found), _examples(conversations)]
+    step = context.step
     return Section(
-        title=Text("Training data", "训练数据"),
+        title=Text(f"Training data: {step}", f"训练数据：{step}") if step else Text("Training data", "训练数据"),
         id=context.step or "conversations",
         intro=Text("What a model is tuned on, with examples of each kind.", "用来微调模型的数据，每类附若干示例。"),
         parts=parts,
