@@ -3,7 +3,7 @@
 Registered with transformers as the attention "segments", so that any model which takes its attention from there can be
 trained without padding. Knows nothing of losses or data. On a CPU one SDPA call is made for each run of segments of equal
 length, because a call for each segment spends its time in Python when samples are short; on CUDA with half precision
-torch's variable-length kernel does the row at once, elsewhere a block mask.
+torch's variable-length kernel does the row at once where a try shows that it can, elsewhere a block mask.
 
 Shapes: B batch (always 1), H heads, K key heads, T tokens of the row, N segments of one length L, D size of a head.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import groupby
 from typing import Any
 
@@ -26,6 +26,7 @@ __all__ = ["ATTENTION", "Segments", "use_segments"]
 
 ATTENTION = "segments"
 _UNSUPPORTED = ("softcap", "s_aux", "position_bias")
+_ROUGH = 0.05  # the last bits of half precision
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,18 @@ class Segments:
 
     def block_mask(self, window: int | None) -> Tensor:
         """True where a token may look, shape (T, T)."""
+        if window is None:
+            return self._causal_mask
+        at = torch.arange(self.total, device=self.device)
+        return self._causal_mask & (at[:, None] - at[None, :] < window)
+
+    @cached_property
+    def _causal_mask(self) -> Tensor:
+        """Kept, because every layer of a row asks for it."""
         lengths = torch.tensor(self.lengths)
         owner = torch.repeat_interleave(torch.arange(len(self.lengths)), lengths).to(self.device)
         at = torch.arange(self.total, device=self.device)
-        allowed = (owner[:, None] == owner[None, :]) & (at[:, None] >= at[None, :])
-        return allowed if window is None else allowed & (at[:, None] - at[None, :] < window)
+        return (owner[:, None] == owner[None, :]) & (at[:, None] >= at[None, :])
 
 
 def use_segments(model: Any) -> bool:
@@ -143,26 +151,58 @@ def _rule(length: int, window: int | None, device: torch.device) -> dict[str, An
 def _on_cuda(
     query: Tensor, key: Tensor, value: Tensor, segments: Segments, window: int | None, options: dict[str, Any]
 ) -> Tensor:
+    device = query.device
+    if torch.is_autocast_enabled(device.type):  # rotary positions leave queries and keys in float32; values are not
+        dtype = torch.get_autocast_dtype(device.type)
+        query, key, value = (each.to(dtype) for each in (query, key, value))
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = (each.repeat_interleave(groups, dim=1) for each in (key, value))
-    if query.dtype in (torch.float16, torch.bfloat16) and not options["dropout_p"]:
-        from torch.nn.attention.varlen import varlen_attn
+    if not options["dropout_p"] and _kernel_fits(device, query.dtype, query.shape[-1], window is not None):
+        return _by_kernel(query, key, value, segments, window, options["scale"])
+    return _by_mask(query, key, value, segments, window, options)
 
-        q_THD, k_THD, v_THD = (each[0].transpose(0, 1).contiguous() for each in (query, key, value))
-        longest = max(segments.lengths)
-        reach = (-1 if window is None else window - 1, 0)
-        out_THD = varlen_attn(
-            q_THD,
-            k_THD,
-            v_THD,
-            segments.ends,
-            segments.ends,
-            longest,
-            longest,
-            scale=options["scale"],
-            window_size=reach,
-        )
-        assert isinstance(out_THD, Tensor)
-        return out_THD.unsqueeze(0)
+
+def _by_mask(
+    query: Tensor, key: Tensor, value: Tensor, segments: Segments, window: int | None, options: dict[str, Any]
+) -> Tensor:
     return sdpa(query, key, value, attn_mask=segments.block_mask(window), **options).transpose(1, 2)
+
+
+def _by_kernel(
+    query: Tensor, key: Tensor, value: Tensor, segments: Segments, window: int | None, scale: float | None
+) -> Tensor:
+    """torch's variable-length kernel, all heads with keys of their own; `window_size` came with torch 2.11."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    q_THD, k_THD, v_THD = (each[0].transpose(0, 1).contiguous() for each in (query, key, value))
+    ends, longest = segments.ends, max(segments.lengths)
+    reach = (-1 if window is None else window - 1, 0)
+    out_THD = varlen_attn(q_THD, k_THD, v_THD, ends, ends, longest, longest, scale=scale, window_size=reach)
+    assert isinstance(out_THD, Tensor)
+    return out_THD.unsqueeze(0)
+
+
+@cache
+def _kernel_fits(device: torch.device, dtype: torch.dtype, head_size: int, has_window: bool) -> bool:
+    """Try the kernel on five tokens, forwards and backwards: old cards, odd head sizes and some builds do without it."""
+    if dtype not in (torch.float16, torch.bfloat16):
+        return False
+    segments, window = Segments((3, 2), device), 2 if has_window else None
+    ramp_HTD = torch.linspace(-1, 1, 2 * 5 * head_size, device=device).view(5, 2, head_size).transpose(0, 1)
+    found: list[list[Tensor]] = []
+    try:
+        for by_kernel in (True, False):
+            query, key, value = (each[None].to(dtype).requires_grad_() for each in (ramp_HTD, -ramp_HTD, ramp_HTD))
+            with torch.enable_grad():
+                if by_kernel:
+                    out = _by_kernel(query, key, value, segments, window, 1 / head_size)
+                else:
+                    out = _by_mask(query, key, value, segments, window, {"scale": 1 / head_size})
+                grads = torch.autograd.grad((out.float() * ramp_HTD.transpose(0, 1)).sum(), (query, key, value))
+            found.append([out.detach(), *grads])
+    except torch.OutOfMemoryError:
+        raise
+    except (ImportError, TypeError, ValueError, RuntimeError):
+        return False  # what is missing is said by each build in its own way
+    return all(torch.allclose(one, other, rtol=_ROUGH, atol=_ROUGH) for one, other in zip(*found, strict=True))

@@ -24,9 +24,17 @@ from lianlu.core.errors import DataError
 from lianlu.core.files import Files, as_lianlu_error, write_bytes
 from lianlu.records import Document, Failure
 
-__all__ = ["DocumentEntry", "load_document", "load_documents", "load_entries", "load_failures", "write_documents"]
+__all__ = [
+    "DOCUMENTS_INDEX",
+    "DocumentEntry",
+    "load_document",
+    "load_documents",
+    "load_entries",
+    "load_failures",
+    "write_documents",
+]
 
-_INDEX = "documents.jsonl"
+DOCUMENTS_INDEX = "documents.jsonl"
 _FAILURES = "failures.jsonl"
 _LONGEST_PART_BYTES = 180
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
@@ -69,7 +77,7 @@ def write_documents(
     entries.sort(key=lambda entry: (entry.uri, entry.id))
     failed = sorted(failures, key=lambda failure: (failure.uri, failure.code))
     write_bytes(folder / _FAILURES, _lines(failed))
-    write_bytes(folder / _INDEX, _lines(entries))
+    write_bytes(folder / DOCUMENTS_INDEX, _lines(entries))
     for name in sorted(stale.difference(taken.values())):
         _remove(folder, name)
     return entries
@@ -81,9 +89,9 @@ def load_entries(files: Files) -> list[DocumentEntry]:
     Raises:
         DataError: text.no-documents, text.documents-broken
     """
-    if _INDEX not in files:
-        raise DataError("text.no-documents", kind=files.kind, index=_INDEX)
-    return _decode_lines(files[_INDEX], DocumentEntry)
+    if DOCUMENTS_INDEX not in files:
+        raise DataError("text.no-documents", kind=files.kind, index=DOCUMENTS_INDEX)
+    return _decode_lines(files[DOCUMENTS_INDEX], DocumentEntry)
 
 
 def load_documents(files: Files) -> Iterator[Document]:
@@ -180,7 +188,7 @@ def _safe_part(part: str) -> str:
 
 def _named_by_index(folder: Path) -> set[str]:
     """Names an earlier index of this folder gave, if it can be read: they are ours to remove."""
-    path = folder / _INDEX
+    path = folder / DOCUMENTS_INDEX
     if not path.is_file():
         return set()
     try:

@@ -89,8 +89,9 @@ def save_checkpoint(
         for old in sorted(path for path in root.iterdir() if _NAME.fullmatch(path.name))[:-keep]:
             shutil.rmtree(old)
     except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
         raise as_lianlu_error(error, root / name) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)  # half a checkpoint: on a full disk it takes the room that is left
     return root / name
 
 

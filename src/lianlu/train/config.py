@@ -69,6 +69,9 @@ class TrainRecipe(Recipe):
     precision: Literal["fp32", "bf16"] = Field(
         default="fp32", description="arithmetic of the forward pass; weights and optimizer stay fp32"
     )
+    weights: Literal["fp32", "bf16"] = Field(
+        default="fp32", description="how the weights of the result are stored; bf16 takes half the room"
+    )
     device: str = Field(default="auto", description="cpu, cuda, or auto")
     eval_every: int | None = Field(default=None, ge=1, description="steps between two measurements; null: ten in all")
     checkpoint_every: int = Field(default=200, ge=1, description="steps between two checkpoints")
@@ -118,6 +121,9 @@ class PretrainRecipe(TrainRecipe):
 
     shape: ModelShape = Field(default=ModelShape(), description="the model to make, where none is given")
     tokenizer: str | None = Field(default=None, description="folder of the tokenizer for a new model")
+    text_repeats: int = Field(
+        default=1, ge=1, le=1000, description="times that plain text stands among the samples of an epoch"
+    )
 
 
 class SftRecipe(TrainRecipe):

@@ -69,7 +69,10 @@ def _base(recipe: TrainRecipe, inputs: Mapping[str, Files]) -> Generator[Path | 
         return
     if recipe.model is None and not isinstance(recipe, PretrainRecipe):
         raise UsageError("train.no-model")
-    yield named_path(recipe.model.removeprefix("local:")) if recipe.model is not None else None
+    named = named_path(recipe.model.removeprefix("local:")) if recipe.model is not None else None
+    if named is not None:
+        check_weights(named)  # before its tokenizer, which would be blamed for a config.json that cannot be read
+    yield named
 
 
 @contextmanager
@@ -142,6 +145,7 @@ class _Run:
         tokenizer = load_tokenizer(self.tokenizer_files)
         encoder = encoder_of(self.recipe, tokenizer)
         samples, eval_samples = encoder.encode(items, self.job), encoder.encode(eval_items, self.job)
+        samples += self._repeated(items, samples)
         key = self._key(samples, eval_samples)
         checkpoints = self.job.scratch
         start = newest(checkpoints, key) if checkpoints is not None else None
@@ -160,10 +164,20 @@ class _Run:
         about = self._about(key, samples, eval_samples, findings, model, trained)
         summary = _summary(about, trained)
         self._warn_of_overfit(trained)
+        if self.recipe.weights == "bf16":
+            model.to(torch.bfloat16)  # checkpoints are fp32: what goes on from them must lose nothing
         _write_whole(self.job.folder(output), write_model, trained, about)
         if checkpoints is not None:
             clear(checkpoints)
         return summary
+
+    def _repeated(self, items: Sequence[Item], samples: Sequence[Encoded]) -> list[Encoded]:
+        """Plain text once more and more, so that few documents are not lost among many conversations."""
+        if not isinstance(self.recipe, PretrainRecipe) or self.recipe.text_repeats == 1:
+            return []
+        texts = {item.id for item in items if isinstance(item.content, str)}
+        found = [each for each in samples if each.id.rpartition("@")[0] in texts or each.id in texts]
+        return found * (self.recipe.text_repeats - 1)
 
     def _key(self, samples: Sequence[Encoded], eval_samples: Sequence[Encoded]) -> str:
         settings = self.recipe.model_dump(mode="json", exclude=set(_NO_RESULT))

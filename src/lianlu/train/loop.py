@@ -109,9 +109,10 @@ class Training:
         from safetensors.torch import load_file
 
         tensors = load_file(start.optimizer, device=str(self._forward.device))
+        is_fused = _is_fused(self._forward.device)  # a fused AdamW reads its counter on the device
         for name, parameter in _trained(self.model):
             self._optimizer.state[parameter] = {
-                each: tensors[f"{name}/{each}"].to("cpu" if each == "step" else parameter.device)
+                each: tensors[f"{name}/{each}"].to(parameter.device if each != "step" or is_fused else "cpu")
                 for each in ("step", "exp_avg", "exp_avg_sq")
             }
         step = start.state.step
@@ -258,4 +259,8 @@ def _optimizer(model: Any, recipe: TrainRecipe, device: torch.device) -> torch.o
         {"params": [each for each in trained if each.dim() <= 1], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=device.type in ("cpu", "cuda"))
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=_is_fused(device))
+
+
+def _is_fused(device: torch.device) -> bool:
+    return device.type in ("cpu", "cuda")

@@ -30,7 +30,7 @@ from lianlu.records import (
     user,
 )
 from lianlu.text.decode import decode
-from lianlu.text.documents import load_documents
+from lianlu.text.documents import DOCUMENTS_INDEX, load_documents
 
 __all__ = ["CONVERSATIONS", "Item", "message_of", "read_artifact", "read_paths"]
 
@@ -58,6 +58,9 @@ def read_paths(paths: Sequence[str]) -> list[Item]:
     items: list[Item] = []
     for named in paths:
         root = named_path(named)
+        if (root / DOCUMENTS_INDEX).is_file():  # what `lianlu extract` wrote; its other files say the same once more
+            items += read_artifact(Files.of_folder(root, kind="documents"))
+            continue
         for path in walk(root):
             if path.suffix in (*_TEXT, *_LINES):
                 name = path.name if path == root else path.relative_to(root).as_posix()

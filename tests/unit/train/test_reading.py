@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lianlu.core.errors import DataError, UsageError
-from lianlu.records import Conversation, ReasoningPart, ToolCallPart, ToolResultPart
+from lianlu.records import Block, Conversation, Document, ReasoningPart, Source, ToolCallPart, ToolResultPart
+from lianlu.text.documents import write_documents
 from lianlu.train.reading import Item, message_of, read_paths
 
 from .conftest import write_lines
@@ -65,6 +66,20 @@ def test_folders_of_text_and_lines_are_read_in_order(tmp_path: Path) -> None:
     items = read_paths([str(tmp_path)])
     assert [item.id for item in items] == ["a.md", "b.txt", "c.jsonl:1"]
     assert shown(items) == ["# A", "中文" * 40, "t"]
+
+
+def test_a_folder_that_extract_wrote_is_read_as_its_documents(tmp_path: Path) -> None:
+    documents = [
+        Document(
+            id=name,
+            source=Source(uri=name, sha256="0" * 64, size=1),
+            blocks=(Block(kind="para", markdown=f"text of {name}"),),
+        )
+        for name in ("a.md", "b.md")
+    ]
+    write_documents(tmp_path, documents)
+    found = [(item.id, str(item.content).strip()) for item in read_paths([str(tmp_path)])]
+    assert found == [("a.md", "text of a.md"), ("b.md", "text of b.md")]
 
 
 def test_calls_results_and_thoughts_are_kept() -> None:

@@ -13,6 +13,7 @@ pytest.importorskip("torch")
 
 import msgspec
 import torch
+from safetensors.torch import load_file
 
 from lianlu.core.errors import DataError, LianluError, UsageError
 from lianlu.core.events import Event, Note
@@ -128,6 +129,32 @@ def test_a_chain_gives_documents_conversations_tokenizer_and_base(
     for files in (fresh, further, tuned):
         load_model(files["config.json"].parent)
     assert metrics(further)[0]["loss"] != metrics(fresh)[0]["loss"]
+
+
+def test_text_stands_among_the_samples_as_often_as_asked_and_conversations_once(
+    base: Path, corpus: Path, run_step: Run
+) -> None:
+    def samples(repeats: int) -> int:
+        recipe = PretrainRecipe(model=str(base), data=[str(corpus)], steps=1, max_tokens=64, text_repeats=repeats)
+        files = run_step(PRETRAIN, recipe, place=f"repeats-{repeats}")
+        return int(json.loads(files["training.json"].read_text())["samples"])
+
+    conversations = len(chats())
+    texts = samples(1) - conversations
+    assert texts > 2  # long texts are cut into windows, and each window counts
+    assert samples(3) == conversations + 3 * texts
+
+
+@pytest.mark.parametrize("step", [SFT, LORA], ids=["full", "lora"])
+def test_weights_may_be_stored_in_half_the_room(step: Any, base: Path, data: Path, run_step: Run) -> None:
+    recipe = step.recipe.model_validate({"model": str(base), "data": str(data), "steps": 2, "max_tokens": 128})
+    whole = run_step(step, recipe, place="whole")
+    half = run_step(step, recipe.model_copy(update={"weights": "bf16"}), place="half")
+    name = next(each for each in whole if each.endswith(".safetensors"))
+    one, other = load_file(whole[name]), load_file(half[name])
+    assert {str(each.dtype) for each in other.values()} == {"torch.bfloat16"}
+    assert all(torch.equal(one[key].bfloat16(), other[key]) for key in one)
+    assert metrics(whole) == metrics(half)
 
 
 def test_held_out_samples_are_measured_with_the_same_mask(base: Path, data: Path, run_step: Run) -> None:
