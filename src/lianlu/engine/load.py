@@ -6,7 +6,6 @@ type they are stored in. No code of the model's author is run, and nothing is fe
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from lianlu.core.errors import DataError, LimitError
 from lianlu.engine.folder import ModelFolder
 from lianlu.engine.runner import Runner, open_runner, token_limit
 from lianlu.engine.tokenizer import Tokenizer
+from lianlu.nn.weights import quiet
 
 __all__ = ["Loaded", "end_tokens", "load", "room_tokens"]
 
@@ -63,7 +63,7 @@ def load(folder: ModelFolder, *, device: str | None = None) -> Loaded:
         LimitError: engine.out-of-memory
     """
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    with _quiet():
+    with quiet():
         module = _module(folder, place)
         tokenizer = _tokenizer(folder)
     size = int(module.get_input_embeddings().weight.shape[0])
@@ -192,20 +192,3 @@ def _told_as(code: str, folder: ModelFolder) -> Generator[None]:
 
 def _short(error: BaseException) -> str:
     return " ".join(f"{error}".split())[:300] or type(error).__name__
-
-
-@contextmanager
-def _quiet() -> Generator[None]:
-    """transformers tells its loading report and its bars to stderr; what matters of it is raised here as an error."""
-    from transformers.utils import logging as reports
-
-    log = logging.getLogger("transformers")
-    level, had_bars = log.level, reports.is_progress_bar_enabled()
-    log.setLevel(logging.CRITICAL)
-    reports.disable_progress_bar()
-    try:
-        yield
-    finally:
-        log.setLevel(level)
-        if had_bars:
-            reports.enable_progress_bar()

@@ -19,7 +19,9 @@ from lianlu.evaluate.extract import LETTERS
 from lianlu.llm import Backend, Reply, Sampling
 from lianlu.records import Prediction, Sample
 
-__all__ = ["Mode", "ask", "at_once", "sampling_of", "written"]
+__all__ = ["AT_ONCE", "Mode", "ask", "at_once", "sampling_of", "written"]
+
+AT_ONCE = 8  # questions under way at once where nothing else is said
 
 Mode = Literal["loglikelihood", "generation", "completion"]
 ItemT = TypeVar("ItemT")

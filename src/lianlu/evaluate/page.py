@@ -83,7 +83,8 @@ def section(files: Files, context: SectionContext) -> Section:
             )
         )
     for name in names:
-        parts.append(_answers(name, [item for item in items if item.benchmark == name], models))
+        asked = [item for item in items if item.benchmark == name]
+        parts.append(_answers(name, asked, models, is_open=name == names[0]))
         groups = _groups([score for score in evaluation.scores if score.benchmark == name], name)
         parts += [groups] if groups else []
     return Section(
@@ -108,7 +109,7 @@ def _table(scores: Sequence[BenchmarkScore]) -> Table:
         Text("benchmark", "评测集"),
         Text("model", "模型"),
         Column(Text("accuracy", "准确率"), digits=3),
-        Column(Text("± standard error", "± 标准误"), digits=3),
+        Column("±", digits=3),
         Text("95% interval", "95% 区间"),
         Column(Text("by group", "按组平均"), digits=3),
         Text("items", "题数"),
@@ -123,7 +124,7 @@ def _table(scores: Sequence[BenchmarkScore]) -> Table:
             score.model,
             score.value,
             score.standard_error,
-            f"{score.low:.3f} – {score.high:.3f}",
+            f"{score.low:.3f}–{score.high:.3f}",
             score.macro,
             score.n,
             score.errors,
@@ -177,7 +178,7 @@ def _groups(scores: Sequence[BenchmarkScore], name: str) -> Fold | None:
     return Fold(Text(f"{name}: parts", f"{name}：分项"), tables) if tables else None
 
 
-def _answers(name: str, items: Sequence[ItemScore], models: Sequence[str]) -> Fold:
+def _answers(name: str, items: Sequence[ItemScore], models: Sequence[str], *, is_open: bool) -> Fold:
     """A few questions with every model's answer beside each other, those that models disagree on first."""
     by_sample: dict[str, dict[str, ItemScore]] = {}
     for item in items:
@@ -185,7 +186,8 @@ def _answers(name: str, items: Sequence[ItemScore], models: Sequence[str]) -> Fo
     order = sorted(by_sample.values(), key=lambda row: len({each.score.value for each in row.values()}) < 2)
     rows = [_row(row, models) for row in order[:_MOST_SAMPLES]]
     columns = (Text("question", "题目"), Text("expected", "答案"), *models)
-    return Fold(Text(f"{name}: answers side by side", f"{name}：回答对照"), [Table(columns, rows, filterable=False)])
+    table = Table(columns, rows, filterable=False)
+    return Fold(Text(f"{name}: answers side by side", f"{name}：回答对照"), [table], is_open=is_open)
 
 
 def _row(row: Mapping[str, ItemScore], models: Sequence[str]) -> list[Cell]:

@@ -26,7 +26,7 @@ from lianlu.core import aio
 from lianlu.core.errors import BackendError, LianluError, UsageError
 from lianlu.core.i18n import Text
 from lianlu.core.job import Job
-from lianlu.evaluate.asking import at_once, sampling_of
+from lianlu.evaluate.asking import AT_ONCE, at_once, sampling_of
 from lianlu.evaluate.benchmark import Benchmark
 from lianlu.evaluate.extract import LETTERS, read_answer
 from lianlu.evaluate.model import Candidate, Served, opened, rendered_by_server, served_identity
@@ -37,7 +37,6 @@ __all__ = ["STAGES", "Difference", "Parity", "Side", "Stage", "parity"]
 
 STAGES = ("identity", "render", "logits", "greedy", "task")
 State = Literal["passed", "failed", "unproven", "skipped"]
-_AT_ONCE = 8
 _TOLERANCE = 1e-3
 _HALF_TOLERANCE = 0.1  # bf16 against fp32 differed by 0.07 (36 questions), bf16 batch 1 against 8 by 0.02
 _PROBES = 16
@@ -110,12 +109,14 @@ def parity(
     temperature: float = 0.0,
     tolerance: float | None = None,
     job: Job | None = None,
+    concurrency: int = AT_ONCE,
 ) -> Parity:
     """Compare two ways to a model on the items of a benchmark.
 
     Args:
         temperature: what both sides are asked with; above 0 answers differ by chance, and that must be noticed.
         tolerance: of log probabilities; by default 0.001, and 0.1 where a side computes in 16 bits.
+        concurrency: how many items a side is asked at once.
 
     Raises:
         UsageError: llm.*, evaluate.cannot
@@ -124,7 +125,7 @@ def parity(
     job = job or Job("parity")
     if a.name == b.name:
         a, b = replace(a, name=f"{a.name} (a)"), replace(b, name=f"{b.name} (b)")
-    return aio.run(lambda: _Comparing(a, b, benchmark, temperature, tolerance, job).all(), job)
+    return aio.run(lambda: _Comparing(a, b, benchmark, temperature, tolerance, job, concurrency).all(), job)
 
 
 class _Asked:
@@ -137,6 +138,7 @@ class _Asked:
         self.served = served
         self.replies: list[Reply] = []
         self.asked = 0
+        self.answered_before = served.answered if served is not None else None
         self.answered: int | None = None
 
     @classmethod
@@ -169,11 +171,12 @@ class _Asked:
             answered=self.answered,
         )
 
-    async def ask(self, benchmark: Benchmark, sampling: Sampling, job: Job) -> None:
+    async def ask(self, benchmark: Benchmark, sampling: Sampling, job: Job, concurrency: int) -> None:
         """Ask every item once, with log probabilities where the side gives them."""
         if "chat" not in self.backend.abilities:
             offered = ", ".join(sorted(self.backend.abilities)) or "-"
             raise UsageError("evaluate.cannot", model=self.candidate.name, benchmark=benchmark.name, offered=offered)
+        await self._count_from_here()
         first, *rest = benchmark.samples
         wanted = msgspec.structs.replace(sampling, logprobs=True, top_logprobs=_TOP)
         try:
@@ -191,7 +194,13 @@ class _Asked:
             return reply
 
         self.asked = 1
-        self.replies = replies + await at_once(rest, one, _AT_ONCE)
+        self.replies = replies + await at_once(rest, one, concurrency)
+
+    async def _count_from_here(self) -> None:
+        """Leave out of the server's count what it rendered for us: that would hide answers given by something else."""
+        now = await served_identity(self.identity) if self.served is not None else None
+        if now is not None:
+            self.answered_before = now.answered
 
 
 class _Comparing:
@@ -205,12 +214,14 @@ class _Comparing:
         temperature: float,
         tolerance: float | None,
         job: Job,
+        concurrency: int,
     ) -> None:
         self._candidates = (a, b)
         self._benchmark = benchmark
         self._temperature = temperature
         self._tolerance = tolerance
         self._job = job
+        self._concurrency = concurrency
 
     async def all(self) -> Parity:
         a = await _Asked.open(self._candidates[0])
@@ -243,7 +254,7 @@ class _Comparing:
                 return stages
         sampling = sampling_of(self._benchmark, self._temperature)
         for side in (a, b):
-            await side.ask(self._benchmark, sampling, self._job)
+            await side.ask(self._benchmark, sampling, self._job, self._concurrency)
         mixed = await _still_the_same((a, b))
         if mixed is not None:
             return [mixed, *stages[1:]]
@@ -454,9 +465,9 @@ async def _still_the_same(sides: Sequence[_Asked]) -> Stage | None:
                 f"the server of {side.candidate.name} changed while it was asked",
                 f"{side.candidate.name} 的服务在提问期间发生了变化",
             )
-        if after.answered is None or side.served.answered is None:
+        if after.answered is None or side.answered_before is None:
             continue
-        side.answered = after.answered - side.served.answered
+        side.answered = after.answered - side.answered_before
         if side.answered < side.asked:
             return _stage(
                 "identity",

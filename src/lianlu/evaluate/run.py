@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 
 from lianlu.core import aio
-from lianlu.core.errors import BackendError, Cancelled, LianluError, LimitError, UsageError
+from lianlu.core.errors import BackendError, Cancelled, DataError, LianluError, LimitError, UsageError
 from lianlu.core.i18n import Text
 from lianlu.core.job import Job
-from lianlu.evaluate.asking import Mode, ask, at_once
+from lianlu.evaluate.asking import AT_ONCE, Mode, ask, at_once
 from lianlu.evaluate.benchmark import Benchmark
 from lianlu.evaluate.model import Candidate, opened
 from lianlu.evaluate.result import (
@@ -32,9 +32,8 @@ from lianlu.llm import Backend, stored
 from lianlu.llm.request_store import StoredBackend
 from lianlu.records import Prediction, Sample
 
-__all__ = ["AT_ONCE", "Run", "evaluate"]
+__all__ = ["Run", "evaluate"]
 
-AT_ONCE = 8
 _ENDS_ALL = frozenset(
     {
         "llm.unauthorized",
@@ -78,6 +77,7 @@ def evaluate(
 
     Raises:
         UsageError: evaluate.no-model, evaluate.no-benchmark, evaluate.same-name, evaluate.cannot, llm.*
+        DataError: engine.*, llm.store-damaged: the folder of a model, or the request store
         BackendError: evaluate.stopped, evaluate.refuses-all, llm.*
         LimitError: a quota or the disk is spent
     """
@@ -209,8 +209,8 @@ class _Asking:
         try:
             prediction = await ask(self._backend, self._benchmark, sample, self._mode)
         except LianluError as error:
-            if isinstance(error, UsageError | Cancelled) and error.code not in _OF_THE_ITEM:
-                raise
+            if isinstance(error, UsageError | DataError | Cancelled) and error.code not in _OF_THE_ITEM:
+                raise  # a damaged model or request store meets every item, and is no answer of this one
             prediction = self._failed(sample, error)
         else:
             self._answered += 1

@@ -1,13 +1,13 @@
 """The steps `eval.run` and `eval.parity`: models and samples of a chain in, scores with their intervals out.
 
-An input of kind `weights` is a model, and one of kind `samples` brings the samples of the benchmarks that have none of
+An input of kind `weights` is a model, and those of kind `samples` bring the samples of the benchmarks that have none of
 their own; the input's name is the model's name in the tables. So `inputs: {base: pretrain, tuned: merge, samples:
 synth.samples}` compares before with after.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ import msgspec
 from pydantic import Field, field_validator
 
 from lianlu.core import aio, registry
-from lianlu.core.errors import LianluError, UsageError
+from lianlu.core.errors import DataError, LianluError, UsageError
 from lianlu.core.files import Files, write_bytes
 from lianlu.core.hashing import canonical_json
 from lianlu.core.job import Job
 from lianlu.core.recipe import Recipe
 from lianlu.core.step import ANY, ModelInput, Outside, PathInput, Step, Summary
-from lianlu.evaluate.asking import Mode
+from lianlu.evaluate.asking import AT_ONCE, Mode
 from lianlu.evaluate.benchmark import SAMPLES, Benchmark, open_benchmark
 from lianlu.evaluate.model import Candidate, as_folder, candidates
 from lianlu.evaluate.parity import Parity, parity
@@ -61,14 +61,14 @@ class EvalRunRecipe(Recipe):
     mode: Mode | None = Field(
         default=None, description="how choice questions are scored; by likelihood where the model can, if not said"
     )
-    concurrency: int = Field(default=8, ge=1, le=256, description="how many questions are under way at once")
+    concurrency: int = Field(default=AT_ONCE, ge=1, le=256, description="how many questions are under way at once")
 
     @field_validator("model", "benchmarks", mode="before")
     @classmethod
     def _one_is_a_list(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
-    def opened(self, samples: Path | None = None) -> list[Benchmark]:
+    def opened(self, samples: Sequence[Path] = ()) -> list[Benchmark]:
         """The benchmarks as they will be asked. Raises as `open_benchmark`, and UsageError evaluate.few-shots."""
         found = [_opened(spec, samples) for spec in self.benchmarks]
         return [benchmark.with_shots(self.shots).limited(self.limit) for benchmark in found]
@@ -123,6 +123,7 @@ class EvalParityRecipe(Recipe):
     limit: int | None = Field(default=None, ge=1, description="at most that many items")
     temperature: float = Field(default=0.0, ge=0, le=2, description="what both sides are asked with")
     tolerance: float | None = Field(default=None, gt=0, description="largest difference of log probabilities")
+    concurrency: int = Field(default=AT_ONCE, ge=1, le=256, description="how many items a side is asked at once")
 
 
 class EvalParity(Step):
@@ -155,7 +156,15 @@ class EvalParity(Step):
             own = candidates([recipe.a]) if recipe.a is not None else given
             if not own:
                 raise UsageError("evaluate.no-model")
-            found = parity(own[0], b, benchmark, temperature=recipe.temperature, tolerance=recipe.tolerance, job=job)
+            found = parity(
+                own[0],
+                b,
+                benchmark,
+                temperature=recipe.temperature,
+                tolerance=recipe.tolerance,
+                job=job,
+                concurrency=recipe.concurrency,
+            )
         write_parity(found, job.folder("parity"))
         return {"parity": msgspec.to_builtins(msgspec.structs.replace(found, stages=_short(found)))}
 
@@ -182,17 +191,23 @@ def _short(found: Parity) -> tuple[Any, ...]:
     return tuple(msgspec.structs.replace(stage, differences=stage.differences[:3]) for stage in found.stages)
 
 
-def _opened(spec: str, samples: Path | None) -> Benchmark:
-    """A benchmark with its own samples, else with those of the input.
+def _opened(spec: str, samples: Sequence[Path]) -> Benchmark:
+    """A benchmark with its own samples, else with those of the first input that has some of it.
 
     `NAME=BENCHMARK` renames: a chain may call its `cloze` after the documents.
     """
     try:
         return open_benchmark(spec)
     except UsageError as error:
-        if error.code != "evaluate.no-samples" or samples is None:
+        if error.code != "evaluate.no-samples" or not samples:
             raise
-    return open_benchmark(spec, samples=samples)
+    for path in samples[:-1]:
+        try:
+            return open_benchmark(spec, samples=path)
+        except DataError as error:
+            if error.code != "evaluate.empty-benchmark":
+                raise
+    return open_benchmark(spec, samples=samples[-1])
 
 
 def _files_of(specs: Iterable[str]) -> Iterable[PathInput]:
@@ -209,16 +224,16 @@ def _files_of(specs: Iterable[str]) -> Iterable[PathInput]:
                 yield PathInput(path, (path,))
 
 
-def _samples_of(inputs: Mapping[str, Files]) -> Path | None:
-    """The file of samples among the inputs. Raises UsageError evaluate.wrong-input, evaluate.which-file."""
-    found: Path | None = None
+def _samples_of(inputs: Mapping[str, Files]) -> list[Path]:
+    """The files of samples among the inputs. Raises UsageError evaluate.wrong-input, evaluate.which-file."""
+    found: list[Path] = []
     for name, files in inputs.items():
         if files.kind not in ("samples", "weights"):
             raise UsageError("evaluate.wrong-input", name=name, kind=files.kind)
         if files.kind == "samples":
             if SAMPLES not in files:
                 raise UsageError("evaluate.which-file", place=name, found=", ".join(files) or "-")
-            found = found or files[SAMPLES]
+            found.append(files[SAMPLES])
     return found
 
 

@@ -7,6 +7,7 @@ a missing shard is a traceback. Nothing is fetched: a folder is a folder.
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import struct
 import tempfile
@@ -25,6 +26,7 @@ __all__ = [
     "linked_folder",
     "load_model",
     "load_tokenizer",
+    "quiet",
     "save_model",
 ]
 
@@ -76,21 +78,25 @@ def load_model(folder: Path, *, device: str = "cpu", dtype: str = "float32") -> 
     from transformers import AutoModelForCausalLM
 
     check_weights(folder)
-    _quiet()
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=getattr(torch, dtype),
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
+        with quiet():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=getattr(torch, dtype),
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                ignore_mismatched_sizes=True,  # told below, in our words
+                output_loading_info=True,
+            )
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise DataError("nn.unknown-model", path=str(folder), why=_first_line(error)) from error
     except RuntimeError as error:
         raise DataError("nn.wrong-weights", path=str(folder), why=_first_line(error)) from error
     model, report = loaded
+    for name, found, wanted in sorted(report["mismatched_keys"]):
+        why = f"{name} is {list(found)}, the configuration wants {list(wanted)}"
+        raise DataError("nn.wrong-weights", path=str(folder), why=why)
     missing = sorted(str(key) for key in report["missing_keys"])
     if missing:
         raise DataError("nn.no-weights", path=str(folder), missing=", ".join(missing[:3]))
@@ -125,10 +131,10 @@ def save_model(model: Any, folder: Path, tokenizer_folder: Path | None = None, *
     """
     from safetensors import SafetensorError
 
-    _quiet()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        model.save_pretrained(folder, **options)
+        with quiet():
+            model.save_pretrained(folder, **options)
         (folder / "README.md").unlink(missing_ok=True)  # peft's empty model card
     except OSError as error:
         raise as_lianlu_error(error, folder) from error
@@ -159,11 +165,21 @@ def linked_folder(files: Files) -> Generator[Path]:
         yield folder
 
 
-def _quiet() -> None:
-    """Progress is shown by jobs: the bars of transformers would be drawn over them."""
-    from transformers.utils.logging import disable_progress_bar
+@contextmanager
+def quiet() -> Generator[None]:
+    """transformers tells its loading report and its bars to stderr; what matters of it is raised here as an error."""
+    from transformers.utils import logging as reports
 
-    disable_progress_bar()
+    log = logging.getLogger("transformers")
+    level, had_bars = log.level, reports.is_progress_bar_enabled()
+    log.setLevel(logging.CRITICAL)
+    reports.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        if had_bars:
+            reports.enable_progress_bar()
 
 
 def _shards(folder: Path) -> list[Path]:

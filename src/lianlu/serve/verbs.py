@@ -95,8 +95,11 @@ async def _get_ready(backend: Backend, ref: str) -> None:
     """Load a model of this process before clients may come. A remote one is not asked until somebody asks us.
 
     Raises:
+        DataError: engine.*: what is wrong with its folder, under its own name
         BackendError: serve.not-ready
     """
+    if "tokenize" in backend.abilities:
+        await backend.tokenize("")
     if "health" in backend.abilities:
         found = await backend.health()
         if not found.is_ok:

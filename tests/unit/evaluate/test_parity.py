@@ -184,6 +184,25 @@ def test_answers_from_elsewhere_are_noticed(local: str, six: Benchmark) -> None:
     assert (found.failed, "answered 0 of 6" in found.stages[0].why) == ("identity", True)
 
 
+class Rendering(FakeBackend):
+    """Counts what it rendered."""
+
+    rendered = 0
+
+    async def render(self, conversation: Conversation) -> tuple[int, ...]:
+        self.rendered += 1
+        return await super().render(conversation)
+
+
+def test_what_a_server_rendered_is_not_what_it_answered(local: str, six: Benchmark) -> None:
+    """Its count grows by the six conversations whose token ids it shows; the answers still come from elsewhere."""
+    behind, said = Rendering(adding()), teller(fingerprint_of(local), [])
+    with served(behind, tells=lambda: {**said(), "answered": behind.rendered}) as (url, _):
+        found = compare(local, f"{url}#m", six)
+    assert behind.rendered == 6
+    assert (found.failed, "answered 0 of 6" in found.stages[0].why) == ("identity", True)
+
+
 def test_a_side_that_fails_is_an_error(local: str, six: Benchmark) -> None:
     with serving(open_backend(local), local) as (url, server):
         server.keys = frozenset({"other"})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from lianlu.core.errors import BackendError, LimitError, UsageError
+from lianlu.core.errors import BackendError, DataError, LimitError, UsageError
 from lianlu.core.job import Job
 from lianlu.evaluate.benchmark import Benchmark, open_benchmark
 from lianlu.evaluate.model import Candidate, candidates
@@ -130,6 +132,16 @@ def test_nothing_answered_is_asked_again(tmp_path: Path, twelve: Benchmark) -> N
     first = run(script, twelve.limited(8), requests=store)
     second = run(script, twelve, requests=store)
     assert (first.asked, first.kept, second.asked, second.kept) == (8, 0, 4, 8)
+
+
+def test_a_damaged_store_is_an_error_and_not_that_of_an_item(tmp_path: Path, twelve: Benchmark) -> None:
+    script, store = write_script(tmp_path / "f.yaml", adding()), tmp_path / "r.sqlite"
+    run(script, twelve, requests=store)
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("UPDATE requests SET answer = CAST(replace(answer, '4.', '9.') AS BLOB)")
+    with pytest.raises(DataError) as raised:
+        run(script, twelve, requests=store)
+    assert raised.value.code == "llm.store-damaged"
 
 
 def test_another_served_model_gets_no_old_answers(tmp_path: Path, twelve: Benchmark) -> None:

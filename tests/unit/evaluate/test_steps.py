@@ -62,6 +62,17 @@ def test_samples_of_an_input_and_own_benchmarks_together(tmp_path: Path, samples
     assert (tmp_path / "out" / "predictions" / "predictions.jsonl").read_bytes().count(b"\n") == 32
 
 
+def test_each_benchmark_finds_its_samples_among_several_inputs(tmp_path: Path) -> None:
+    named = [Sample(id="n2", input="maker?", targets=("Bo",), meta={"generator": "identity"})]
+    write_samples(tmp_path / "more" / "samples.jsonl", named)
+    more = Files.of_folder(tmp_path / "more", kind="samples")
+    only_sums = [msgspec.structs.replace(each, meta={"generator": "arithmetic"}) for each in sums(4)]
+    write_samples(tmp_path / "sums" / "samples.jsonl", only_sums)
+    inputs = {"sums": Files.of_folder(tmp_path / "sums", kind="samples"), "more": more}
+    _, summary = ran(tmp_path / "out", inputs, model="m=fake:echo", benchmarks=["identity", "arithmetic"])
+    assert {each["benchmark"]: each["n"] for each in summary["scores"]} == {"identity": 1, "arithmetic": 4}  # type: ignore[index,attr-defined,union-attr]
+
+
 def test_equal_inputs_give_equal_bytes(tmp_path: Path, samples: Files) -> None:
     script = write_script(tmp_path / "m.yaml", adding())
     one, two = (ran(tmp_path / n, {"samples": samples}, model=f"m={script}", benchmarks="arithmetic")[0] for n in "12")
