@@ -6,17 +6,22 @@ PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: setup setup-test demo test soak check fix shape bench bench-% web docs handbook clean
+.PHONY: setup setup-train setup-test demo nano test soak check fix shape bench bench-% web docs handbook clean
 
 setup: $(VENV)/.installed
+setup-train: $(VENV)/.installed-train
 setup-test: $(VENV)/.installed-test
 
 $(VENV)/.installed: pyproject.toml constraints.txt scripts/install.sh
 	PYTHON=$(PYTHON) VENV=$(VENV) sh scripts/install.sh '.[all]'
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed
+$(VENV)/.installed-train: $(VENV)/.installed
+	@echo "installing PyTorch: only the second half of the demo (training, serving, evaluation) needs it"
 	PYTHON=$(PYTHON) VENV=$(VENV) sh scripts/install.sh '.[all,train]'
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed-train
 	PYTHON=$(PYTHON) VENV=$(VENV) sh scripts/install.sh --group test
 	@touch $@
 
@@ -24,13 +29,18 @@ $(VENV)/.installed-bench: $(VENV)/.installed-test
 	PYTHON=$(PYTHON) VENV=$(VENV) sh scripts/install.sh --group bench
 	@touch $@
 
-demo: setup
+demo: setup-train
 	$(BIN)/lianlu demo
+
+# The base that the demo starts from: forty minutes on two cores, two minutes on a GPU.
+nano: setup-train
+	$(BIN)/lianlu run train/nano --out out/nano
+	$(BIN)/python examples/put_nano.py out/nano/base
 
 # What failed is tried once more, alone: a few tests watch the clock (a service that is slow, a stream that outlasts a
 # limit) and lose on a machine that is busy with the others.
 test: setup-test
-	$(PYTEST) -n $(WORKERS) || $(PYTEST) --last-failed --last-failed-no-failures=none
+	$(PYTEST) -n $(WORKERS) --dist loadgroup || $(PYTEST) --last-failed --last-failed-no-failures=none
 
 soak: setup-test
 	$(PYTEST) -m soak

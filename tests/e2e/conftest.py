@@ -33,10 +33,17 @@ Command = Callable[..., Finished]
 @pytest.fixture
 def lianlu(tmp_path: Path) -> Command:
     """Run `lianlu …` in an empty folder with an empty home, in English, with the network proxied into a closed port."""
+    return command_in(tmp_path)
+
+
+def command_in(tmp_path: Path) -> Command:
+    """The same for a folder at hand."""
     home = tmp_path / "home"
     home.mkdir()
 
-    def command(*arguments: str, lang: str = "en", cwd: Path | None = None, **environment: str) -> Finished:
+    def command(
+        *arguments: str, lang: str = "en", cwd: Path | None = None, timeout: float = 120, **environment: str
+    ) -> Finished:
         kept = {name: os.environ[name] for name in ("PATH", "LIANLU_TEST_DATA") if name in os.environ}
         done = subprocess.run(
             [sys.executable, "-m", "lianlu", *arguments],
@@ -52,7 +59,7 @@ def lianlu(tmp_path: Path) -> Command:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=120,
+            timeout=timeout,
             check=False,
             stdin=subprocess.DEVNULL,
         )

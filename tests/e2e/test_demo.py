@@ -1,4 +1,4 @@
-"""The demo as a new user meets it, and the promises it makes."""
+"""The first half of the demo as a new user meets it, and the promises it makes; the second half is test_demo_models.py."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import hashlib
 import shutil
 from pathlib import Path
 
-import pytest
-
 from lianlu.chain.variables import examples_root
 
 HANDBOOK = examples_root() / "handbook"
-RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "demo.yaml"
+RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "answers.yaml"
 
 
 def ids(answer: dict) -> dict[str, str]:
@@ -51,8 +49,8 @@ def test_the_demo_names_the_broken_and_the_empty_file(lianlu) -> None:
 def test_two_fresh_stores_agree_in_all_ids_but_the_reports(lianlu, tmp_path: Path) -> None:
     one = ids(lianlu("run", str(RECIPE), "--json", "--store", str(tmp_path / "a")).json)
     two = ids(lianlu("run", str(RECIPE), "--json", "--store", str(tmp_path / "b")).json)
-    one.pop("demo/report")
-    two.pop("demo/report")
+    one.pop("answers/report")
+    two.pop("answers/report")
     assert one == two
 
 
@@ -68,30 +66,22 @@ def test_deleting_a_document_changes_exactly_what_depends_on_it(lianlu, tmp_path
     before = ids(lianlu("run", str(RECIPE), f"documents={copy}", "--json").json)
     next(path for path in sorted(copy.rglob("*.md")) if path.stat().st_size).unlink()
     after = ids(lianlu("run", str(RECIPE), f"documents={copy}", "--json").json)
-    assert {name for name in before if before[name] == after[name]} == {"demo/prompt"}
+    assert {name for name in before if before[name] == after[name]} == {"answers/prompt"}
 
 
 def test_why_lists_every_source_file_with_the_hash_it_has_on_disk(lianlu) -> None:
     answer = lianlu("run", str(RECIPE), "--json").json
-    why = lianlu("store", "why", ids(answer)["demo/report"], "--json").json
+    why = lianlu("store", "why", ids(answer)["answers/report"], "--json").json
     handbook = {source["path"]: source["sha256"] for source in why["sources"] if str(HANDBOOK) in source["path"]}
     files = [path for path in HANDBOOK.rglob("*") if path.is_file()]
     assert handbook == {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-@pytest.mark.parametrize("lang", ["en", "zh"])
-def test_the_demo_command_ends_with_the_report_and_the_next_commands(lianlu, lang: str) -> None:
-    done = lianlu("demo", lang=lang)
-    assert done.code == 0, done.err
-    assert "report.html" in done.out
-    assert "lianlu rag build" in done.out
 
 
 def test_the_demo_answers_from_other_documents(lianlu, tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     notes.mkdir()
     (notes / "tea.md").write_text("# Tea house\n\nThe tea house opens at nine o'clock on weekdays.\n", encoding="utf-8")
-    answer = lianlu("demo", f"documents={notes}", "question=When does the tea house open?", "--json").json
+    answer = lianlu("run", "answers", f"documents={notes}", "question=When does the tea house open?", "--json").json
     (only,) = answer["answers"]
     assert "nine o'clock" in only["text"]
     assert only["citations"][0]["uri"].endswith("tea.md")

@@ -30,7 +30,7 @@ def test_the_list_shows_what_is_shipped_and_the_kinds(lianlu: Run) -> None:
     assert [row["name"] for row in found["recipes"]] == list(shipped())
     assert found["kinds"] == kinds()
     demo = next(row for row in found["recipes"] if row["name"] == "demo")
-    assert demo == {"name": "demo", "kind": "chain", "title": "From documents to cited answers"}
+    assert demo == {"name": "demo", "kind": "chain", "title": "From documents to an evaluated assistant"}
 
 
 def test_titles_follow_the_language(lianlu: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +38,7 @@ def test_titles_follow_the_language(lianlu: Run, monkeypatch: pytest.MonkeyPatch
     assert "从文档到带引用的回答" in lianlu("recipe", "list").out
 
 
-@pytest.mark.parametrize(("words", "found"), [("DEMO", True), ("cited", True), ("zzz", False)])
+@pytest.mark.parametrize(("words", "found"), [("DEMO", True), ("evaluated", True), ("zzz", False)])
 def test_the_list_can_be_filtered(lianlu: Run, words: str, found: bool) -> None:
     rows = json.loads(lianlu("recipe", "list", words, "--json").out)["recipes"]
     assert any(row["name"] == "demo" for row in rows) == found
@@ -67,7 +67,7 @@ def test_a_copy_with_changes_keeps_the_comments_and_validates(lianlu: Run, tmp_p
         "recipe", "copy", "demo", path, "question=xtuner: what is it?", "params.documents=notes", "name=my"
     )
     assert printed.code == 0, printed.err
-    assert path.read_text(encoding="utf-8").startswith("# From documents")
+    assert path.read_text(encoding="utf-8").startswith("# The whole chain")
     values = read_tree(path).values
     assert (values["name"], values["params"]["documents"]) == ("my", "notes")
     assert values["params"]["question"] == "xtuner: what is it?"

@@ -12,7 +12,7 @@ import pytest
 from conftest import Printed
 from lianlu.chain import RunResult, StepResult
 from lianlu.chain.result import MadeArtifact
-from lianlu.cli.show import show_run
+from lianlu.cli.show import show_parity, show_run, show_scores
 from lianlu.core.i18n import Language, using_language
 
 Run = Callable[..., Printed]
@@ -140,6 +140,13 @@ def test_a_bug_in_a_step_is_a_bug_whether_it_is_isolated_or_not(
         assert "Traceback" not in printed.err
 
 
+@pytest.fixture
+def without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine where only the light half is installed; the whole demo is run in tests/e2e."""
+    monkeypatch.setattr("lianlu.cli.demo.find_spec", lambda name: None if name == "torch" else object())
+
+
+@pytest.mark.usefixtures("without_torch")
 def test_the_demo_says_what_was_read_and_how_to_go_on(chain: Path, lianlu: Run) -> None:
     (chain.parent / "notes" / "tea.md").write_text("# Tea\n\nThe tea house opens at nine.\n")
     (chain.parent / "notes" / "empty.md").write_text("")
@@ -151,6 +158,42 @@ def test_the_demo_says_what_was_read_and_how_to_go_on(chain: Path, lianlu: Run) 
     assert "lianlu rag build handbook FOLDER" in printed.out
 
 
+@pytest.mark.usefixtures("without_torch")
+def test_without_torch_the_demo_runs_its_first_half_and_says_how_to_get_the_second(chain: Path, lianlu: Run) -> None:
+    printed = lianlu("demo", "documents=notes", "question=When does the tea house open?")
+    assert printed.code == 0, printed.err
+    assert "it needs torch" in printed.out
+    assert "pip install 'lianlu[all,train]'" in printed.out
+    assert "lianlu serve @demo/merged" not in printed.out
+
+
+SCORE = {"value": 0.5, "standard_error": 0.1, "low": 0.3, "high": 0.7, "n": 25}
+
+
+def test_scores_are_shown_with_a_row_a_benchmark_and_a_column_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    show_scores(
+        [
+            {"benchmark": "letters", "model": "base", **SCORE},
+            {"benchmark": "letters", "model": "tuned", **SCORE, "value": 1.0, "standard_error": None},
+            {"benchmark": "sums", "model": "tuned", **SCORE},
+        ]
+    )
+    shown = capsys.readouterr().out
+    assert "0.500 ± 0.100 (0.300–0.700)" in shown
+    assert "1.000 ± – (0.300–0.700)" in shown
+    assert [line.split("│")[3].strip() for line in shown.splitlines() if "sums" in line] == ["–"]
+
+
+@pytest.mark.parametrize(
+    ("agrees", "said"), [(True, "all 7 items agree"), (False, "no: the stage greedy does not hold")]
+)
+def test_parity_is_shown_in_a_line(agrees: bool, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    failed = "" if agrees else "greedy"
+    show_parity({"agrees": agrees, "a": {"name": "x"}, "b": {"name": "y"}, "n": 7, "failed": failed})
+    assert capsys.readouterr().out == f"parity of x ↔ y: {said}\n"
+
+
+@pytest.mark.usefixtures("without_torch")
 def test_a_dry_run_of_the_demo_shows_no_report(chain: Path, lianlu: Run) -> None:
     printed = lianlu("demo", "documents=notes", "--dry-run")
     assert "steps would run" in printed.out
