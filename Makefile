@@ -39,8 +39,10 @@ nano: setup-train
 
 # What failed is tried once more, alone: a few tests watch the clock (a service that is slow, a stream that outlasts a
 # limit) and lose on a machine that is busy with the others.
+# The demo is run alone: its training takes all cores, and two such runs side by side take ten times as long.
 test: setup-test
-	$(PYTEST) -n $(WORKERS) --dist loadgroup || $(PYTEST) --last-failed --last-failed-no-failures=none
+	$(PYTEST) -n $(WORKERS) || $(PYTEST) --last-failed --last-failed-no-failures=none
+	$(PYTEST) -m demo
 
 soak: setup-test
 	$(PYTEST) -m soak

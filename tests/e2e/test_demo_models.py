@@ -24,7 +24,7 @@ from lianlu.synth import RULES, SynthRulesRecipe, load_conversations, load_sampl
 from .conftest import Command, command_in
 
 HANDBOOK = examples_root() / "handbook"
-pytestmark = pytest.mark.xdist_group("demo")  # the runs that are looked at are made once, by one worker
+pytestmark = pytest.mark.demo
 SHORT = ("read_steps=1", "tune_steps=1", "adapt_steps=1", "limit=4")
 HALF_AN_HOUR = 1800
 
@@ -70,7 +70,7 @@ def test_identity_is_known_in_phrasings_never_seen_with_and_without_a_system_pro
     tuned = demo.score("identity", "tuned")
     assert tuned["value"] >= 0.9
     by_system = {group["group"]: group["value"] for group in tuned["groups"] if group["by"] == "system"}
-    assert set(by_system) == {"true", "false"}
+    assert set(by_system) == {"True", "False"}
     assert min(by_system.values()) >= 0.85
     assert demo.score("identity", "base")["value"] < 0.1
 

@@ -19,6 +19,7 @@ from pydantic import Field
 
 from lianlu.core.i18n import Text
 from lianlu.synth.generator import Checker, GeneratorConfig, Item, Material, Speech, Split, is_held_out
+from lianlu.synth.phrasings import wording
 from lianlu.synth.words import ALWAYS_HELD_OUT, COMMON, pseudo_word, with_count
 
 __all__ = ["LETTERS", "Letters", "LettersConfig", "cased", "draw_word", "may_train", "worked"]
@@ -88,16 +89,18 @@ class Letters:
     ) -> Iterator[Item]:
         """Endless; the counts 0 to `most` take turns, so that every count is as frequent as the others.
 
-        A word of evaluation stands in no training text, also not inside another word.
+        A word of evaluation stands in no training text, also not inside another word; nor in the wording of identity,
+        which may be made by another step of the same chain.
         """
+        taken = material.taken + wording()
         if split == "eval":
             for word, letter in ALWAYS_HELD_OUT:
-                if word.casefold() not in material.taken:
+                if word.casefold() not in taken:
                     yield _item(word, letter, language, _QUESTIONS[language][0])
         turn = 0
         while True:
             word, letter = draw_word(turn % (config.most + 1), config, random)
-            if may_train(word) != (split == "train") or (split == "eval" and word in material.taken):
+            if may_train(word) != (split == "train") or (split == "eval" and word in taken):
                 continue
             turn += 1
             word, letter = cased(word, letter, random)

@@ -15,7 +15,7 @@ from random import Random
 
 from lianlu.synth.generator import Speech, Split
 
-__all__ = ["GREETINGS", "HELLOS", "PHRASINGS", "filled", "may_train", "normalised", "wrapped"]
+__all__ = ["GREETINGS", "HELLOS", "PHRASINGS", "filled", "may_train", "normalised", "wording", "wrapped"]
 
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)\s+(?=\d)")
 _SIGNS = frozenset("+-×÷*/=<>")
@@ -400,6 +400,16 @@ def may_train(question: str, language: Speech) -> bool:
 @cache
 def _held(language: Speech) -> tuple[str, ...]:
     return tuple(normalised(each) for kind in PHRASINGS[language].values() for each in kind["eval"])
+
+
+@cache
+def wording() -> str:
+    """Every word that a training question about identity may be made of, casefolded."""
+    asked = (each for kinds in PHRASINGS.values() for kind in kinds.values() for each in kind["train"])
+    more = (
+        each for table in (_WORDS, _WRAPPERS) for kinds in table.values() for kind in kinds.values() for each in kind
+    )
+    return "\n".join((*asked, *more)).casefold()
 
 
 def normalised(question: str) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lianlu.synth import Item, Material
 from lianlu.synth.letters import LETTERS, LettersConfig, may_train, worked
+from lianlu.synth.phrasings import wording
 from lianlu.synth.words import ALWAYS_HELD_OUT, COMMON, with_count
 
 CONFIG = LettersConfig()
@@ -55,6 +56,11 @@ def test_what_stands_in_training_text_is_not_asked() -> None:
     again = [item.key for item in items("eval", 60, taken=" ".join(asked[2:]))]
     assert "banana" not in again
     assert set(again).isdisjoint(asked[2:])
+
+
+def test_what_identity_is_asked_with_is_not_asked() -> None:
+    assert "wonder" in wording()
+    assert "wonder" not in {item.key for item in items("eval", 2000)}
 
 
 @pytest.mark.parametrize(
