@@ -22,7 +22,7 @@ from lianlu.synth.generator import Checker, GeneratorConfig, Item, Material, Spe
 from lianlu.synth.phrasings import wording
 from lianlu.synth.words import ALWAYS_HELD_OUT, COMMON, pseudo_word, with_count
 
-__all__ = ["LETTERS", "Letters", "LettersConfig", "cased", "draw_word", "may_train", "worked"]
+__all__ = ["LETTERS", "Letters", "LettersConfig", "drawn_words", "may_train", "worked"]
 
 _QUESTIONS: dict[Speech, tuple[str, ...]] = {
     "zh": (
@@ -97,13 +97,7 @@ class Letters:
             for word, letter in ALWAYS_HELD_OUT:
                 if word.casefold() not in taken:
                     yield _item(word, letter, language, _QUESTIONS[language][0])
-        turn = 0
-        while True:
-            word, letter = draw_word(turn % (config.most + 1), config, random)
-            if may_train(word) != (split == "train") or (split == "eval" and word in taken):
-                continue
-            turn += 1
-            word, letter = cased(word, letter, random)
+        for word, letter in drawn_words(config, split, random=random, taken=taken):
             yield _item(word, letter, language, random.choice(_QUESTIONS[language]))
 
     def fault(self, config: LettersConfig, item: Item) -> str:  # noqa: ARG002
@@ -140,6 +134,20 @@ def may_train(word: str) -> bool:
     return not held and not any(each in folded for each in _FORBIDDEN)
 
 
+def drawn_words(config: LettersConfig, split: Split, *, random: Random, taken: str) -> Iterator[tuple[str, str]]:
+    """Words of a split, each with the letter to look for, without end; the counts 0 to `most` take turns.
+
+    Args:
+        taken: casefolded text in which no word of evaluation may stand.
+    """
+    turn = 0
+    while True:
+        word, letter = _word(turn % (config.most + 1), config, random)
+        if may_train(word) == (split == "train") and not (split == "eval" and word in taken):
+            turn += 1
+            yield _cased(word, letter, random)
+
+
 def worked(word: str, letter: str) -> str:
     """The steps.
 
@@ -169,7 +177,7 @@ def _item(word: str, letter: str, language: Speech, question: str) -> Item:
     )
 
 
-def draw_word(count: int, config: LettersConfig, random: Random) -> tuple[str, str]:
+def _word(count: int, config: LettersConfig, random: Random) -> tuple[str, str]:
     """A word and a letter that it has `count` times."""
     while True:
         if count <= 4 and random.random() < _COMMON_SHARE:
@@ -186,7 +194,7 @@ def draw_word(count: int, config: LettersConfig, random: Random) -> tuple[str, s
             return made, letter
 
 
-def cased(word: str, letter: str, random: Random) -> tuple[str, str]:
+def _cased(word: str, letter: str, random: Random) -> tuple[str, str]:
     """As people type it: mostly small, some capitalized, some all in capitals."""
     draw = random.random()
     if draw < 0.6:

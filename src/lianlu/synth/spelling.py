@@ -13,7 +13,7 @@ from random import Random
 
 from lianlu.core.i18n import Text
 from lianlu.synth.generator import Checker, GeneratorConfig, Item, Material, Speech, Split
-from lianlu.synth.letters import LettersConfig, cased, draw_word, may_train
+from lianlu.synth.letters import LettersConfig, drawn_words
 
 __all__ = ["SPELLING", "Spelling", "marked"]
 
@@ -52,13 +52,7 @@ class Spelling:
         material: Material,
     ) -> Iterator[Item]:
         """Endless; the counts 0 to `most` take turns."""
-        turn = 0
-        while True:
-            word, letter = draw_word(turn % (config.most + 1), config, random)
-            if may_train(word) != (split == "train") or (split == "eval" and word in material.taken):
-                continue
-            turn += 1
-            word, letter = cased(word, letter, random)
+        for word, letter in drawn_words(config, split, random=random, taken=material.taken):
             answer = marked(word, letter)
             yield Item(
                 question=random.choice(_QUESTIONS[language]).format(word=word, letter=letter),
