@@ -32,7 +32,7 @@ $(VENV)/.installed-bench: $(VENV)/.installed-test
 demo: setup-train
 	$(BIN)/lianlu demo
 
-# The base that the demo starts from: forty minutes on two cores, two minutes on a GPU.
+# The base that the demo starts from: forty minutes on two cores, minutes on a GPU.
 nano: setup-train
 	$(BIN)/lianlu run train/nano --out out/nano
 	$(BIN)/python examples/put_nano.py out/nano/base

@@ -1,9 +1,8 @@
 """Spell a word and set each letter beside another: the lesson before letters are counted.
 
 What a base may learn so that counting is soon tuned into it. The marks are those of `letters` with the count left open,
-and no item asks how many: a base that had these lessons still cannot answer the questions of the benchmark. Without the
-`?` a mark would be shorter than a step of `letters`, and a base learns the distance: tuned for 80 steps, it counted 80%
-of the words right instead of 92%.
+and no item asks how many: a base that had these lessons still cannot answer the questions of the benchmark. The `?` gives
+a mark the length of a step of `letters`, so that distances which a base may learn hold there too.
 """
 
 from __future__ import annotations
