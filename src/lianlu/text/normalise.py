@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["clean_input", "fold", "is_cjk", "text_size"]
+__all__ = ["CJK", "LATIN_PER_CJK", "clean_input", "fold", "is_cjk", "text_size"]
 
 # Ideographs with extensions, kana, bopomofo, hangul: scripts written without spaces, or where two characters carry a word.
 CJK = (
@@ -18,7 +18,7 @@ CJK = (
 _CJK_CHARACTER = re.compile(f"[{CJK}]")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_LATIN_PER_CJK = 3
+LATIN_PER_CJK = 3
 
 
 def fold(text: str) -> str:
@@ -50,4 +50,4 @@ def text_size(text: str) -> int:
     7
     """
     ideographs = len(_CJK_CHARACTER.findall(text))
-    return ideographs + -(-(len(text) - ideographs) // _LATIN_PER_CJK)
+    return ideographs + -(-(len(text) - ideographs) // LATIN_PER_CJK)

@@ -1,10 +1,12 @@
 """Chunks: verbatim slices that follow the structure and lose nothing."""
 
+import re
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lianlu.records import Block, Document, Source
-from lianlu.text.chunks import ChunkConfig, chunk_document, heading_text
+from lianlu.text.chunks import ChunkConfig, SizeOf, chunk_document, heading_text, sizes_by_tokens, text_sizes
 from lianlu.text.normalise import text_size
 
 
@@ -75,10 +77,36 @@ def test_a_sentence_longer_than_a_chunk_is_cut_at_commas() -> None:
 
 
 def test_sizes_can_be_counted_by_a_tokenizer() -> None:
-    chunks = list(
-        chunk_document(document(para("one two three four. " * 50)), ChunkConfig(size=20), lambda t: len(t.split()))
+    def measure(text: str) -> SizeOf:
+        return sizes_by_tokens([match.start() for match in re.finditer(r"\S+", text)])
+
+    chunks = list(chunk_document(document(para("one two three four. " * 50)), ChunkConfig(size=20), measure))
+    assert max(len(chunk.text.split()) for chunk in chunks) == 20
+
+
+@given(st.text(alphabet="字大 ab.\n", max_size=60), st.data())
+def test_sizes_of_spans_are_those_of_their_texts(text: str, chosen: st.DataObject) -> None:
+    start = chosen.draw(st.integers(0, len(text)))
+    end = chosen.draw(st.integers(start, len(text)))
+    assert text_sizes(text)(start, end) == text_size(text[start:end])
+
+
+def test_code_is_cut_where_something_new_begins() -> None:
+    functions = [f"def f{number}(x):\n    y = x + {number}\n\n    return y * {number}\n\n" for number in range(9)]
+    listing = Block(kind="code", markdown="".join(functions))
+    chunks = list(chunk_document(document(listing), ChunkConfig(size=40)))
+    assert len(chunks) > 1
+    assert all(
+        chunk.text.startswith("def f") and chunk.text.count("def") == chunk.text.count("return") for chunk in chunks
     )
-    assert max(len(chunk.text.split()) for chunk in chunks) <= 20
+
+
+def test_a_function_too_long_is_cut_at_its_lines() -> None:
+    listing = Block(
+        kind="code", markdown="def f():\n" + "".join(f"    line_{number} = {number}\n" for number in range(90))
+    )
+    chunks = list(chunk_document(document(listing), ChunkConfig(size=50)))
+    assert all(line.strip().startswith(("def", "line_")) for chunk in chunks for line in chunk.text.splitlines())
 
 
 def test_pages_are_those_of_the_first_block() -> None:
