@@ -128,6 +128,25 @@ class BackendConformance(ABC):
     def test_no_texts_give_no_vectors(self) -> None:
         assert self.ask("embed", lambda backend: backend.embed([])).vectors == ()
 
+    def test_questions_are_embedded_like_texts_or_otherwise(self) -> None:
+        made = self.ask("embed", lambda backend: backend.embed(["甲", "b"], kind="query"))
+        texts = self.ask("embed", lambda backend: backend.embed(["甲", "b"]))
+        assert [len(vector) for vector in made.vectors] == [len(vector) for vector in texts.vectors]
+
+    def test_vectors_are_as_long_as_the_identity_says(self) -> None:
+        made = self.ask("embed", lambda backend: backend.embed(["a"]))
+        told = asyncio.run(self.backend().identity()).dimensions
+        assert told in (0, len(made.vectors[0]))
+
+    def test_token_starts_are_places_in_the_text_that_never_fall(self) -> None:
+        texts = ["two words 两个词", "", "x"]
+        found = self.ask("offsets", lambda backend: backend.token_starts(texts))
+        assert len(found) == len(texts)
+        assert found[1] == ()
+        for text, starts in zip(texts, found, strict=True):
+            assert list(starts) == sorted(starts)
+            assert all(0 <= start < len(text) for start in starts)
+
     def test_rerank_is_sorted_and_keeps_the_limit(self) -> None:
         ranked = self.ask("rerank", lambda backend: backend.rerank("cat", ["dog", "cat", "car"], limit=2))
         assert len(ranked) == 2

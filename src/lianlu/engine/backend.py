@@ -23,7 +23,10 @@ from lianlu.core.hashing import digest
 from lianlu.core.settings import Settings
 from lianlu.engine.artifact import ArtifactFolder
 from lianlu.engine.choice import EXTRA_FIELDS
+from lianlu.engine.embed_backend import open_embedder
+from lianlu.engine.embed_folder import folder_kind
 from lianlu.engine.folder import ModelFolder, open_folder
+from lianlu.engine.hub_cache import model_path
 from lianlu.engine.texts import ERRORS
 from lianlu.llm import (
     DEFAULT_SAMPLING,
@@ -52,8 +55,8 @@ ENGINE_VERSION = 1
 _TALKS: tuple[Ability, ...] = ("chat", "stream", "render")
 
 
-def open_backend(ref: str, rest: str, *, settings: Settings, environment: Mapping[str, str]) -> LocalBackend:  # noqa: ARG001
-    """Open `local:FOLDER`.
+def open_backend(ref: str, rest: str, *, settings: Settings, environment: Mapping[str, str]) -> Backend:
+    """Open `local:FOLDER`, or `local:OWNER/NAME` of the hub's cache: a model, an embedder or a reranker, as its files tell.
 
     Raises:
         UsageError: llm.bad-ref, file.missing, file.unreadable, extra.missing
@@ -61,11 +64,14 @@ def open_backend(ref: str, rest: str, *, settings: Settings, environment: Mappin
     """
     if not rest:
         raise UsageError("llm.bad-ref", ref=ref)
-    path = named_path(rest)
-    return LocalBackend(open_folder(path), ref=ref, name=path.absolute().name, threads=settings.threads)
+    path = model_path(rest, environment)
+    name = named_path(rest).absolute().name
+    if folder_kind(path) != "generate":
+        return open_embedder(path, ref=ref, name=name, threads=settings.threads)
+    return LocalBackend(open_folder(path), ref=ref, name=name, threads=settings.threads)
 
 
-def open_artifact(ref: str, rest: str, *, settings: Settings, environment: Mapping[str, str]) -> LocalBackend:  # noqa: ARG001
+def open_artifact(ref: str, rest: str, *, settings: Settings, environment: Mapping[str, str]) -> Backend:  # noqa: ARG001
     """Open `@name` or `@id`: weights of the store.
 
     Raises:
@@ -76,6 +82,9 @@ def open_artifact(ref: str, rest: str, *, settings: Settings, environment: Mappi
         raise UsageError("llm.bad-ref", ref=ref)
     artifact = ArtifactFolder(rest, settings)
     try:
+        if folder_kind(artifact.path) != "generate":
+            threads = settings.threads
+            return open_embedder(artifact.path, ref=ref, name=rest, threads=threads, on_close=artifact.close)
         folder = open_folder(artifact.path)
     except LianluError:
         artifact.close()

@@ -14,11 +14,11 @@ from typing import Any
 from lianlu.core.errors import DataError, UsageError
 from lianlu.core.hashing import canonical_json, digest, sha256_file
 
-__all__ = ["ModelFolder", "open_folder"]
+__all__ = ["TOKENIZER_FILES", "ModelFolder", "open_folder", "read_json", "read_list", "weight_files"]
 
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _NO_WEIGHTS = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth")
-_TOKENIZER_FILES = (
+TOKENIZER_FILES = (
     "added_tokens.json",
     "merges.txt",
     "special_tokens_map.json",
@@ -42,7 +42,7 @@ class ModelFolder:
 
     @cached_property
     def tokenizer_hash(self) -> str:
-        return self._hash([name for name in _TOKENIZER_FILES if (self.path / name).is_file()])
+        return self._hash([name for name in TOKENIZER_FILES if (self.path / name).is_file()])
 
     @cached_property
     def template_hash(self) -> str:
@@ -72,24 +72,25 @@ def open_folder(path: Path) -> ModelFolder:
         if (path / "adapter_config.json").is_file():
             raise DataError("engine.adapter", path=str(path))
         raise DataError("engine.no-config", path=str(path))
-    config = _json(path / "config.json")
-    weights = _weights(path)
+    config = read_json(path / "config.json")
+    weights = weight_files(path)
     if not any((path / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")):
         raise DataError("engine.no-tokenizer", path=str(path))
-    tokenizer = _json(path / "tokenizer_config.json")
+    tokenizer = read_json(path / "tokenizer_config.json")
     return ModelFolder(
         path=path,
         config=config,
-        generation=_json(path / "generation_config.json"),
+        generation=read_json(path / "generation_config.json"),
         weights=weights,
         has_template=(path / _TEMPLATE).is_file() or bool(tokenizer.get("chat_template")),
     )
 
 
-def _weights(path: Path) -> tuple[Path, ...]:
+def weight_files(path: Path) -> tuple[Path, ...]:
+    """The safetensors of a model folder. Raises DataError as `open_folder`."""
     index = path / "model.safetensors.index.json"
     if index.is_file():
-        named = _json(index).get("weight_map")
+        named = read_json(index).get("weight_map")
         shards = sorted(set(named.values())) if isinstance(named, dict) else []
         bad = [name for name in shards if not isinstance(name, str) or Path(name).name != name]
         if bad or not shards:
@@ -106,16 +107,28 @@ def _weights(path: Path) -> tuple[Path, ...]:
     raise DataError("engine.no-weights", path=str(path))
 
 
-def _json(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is no such file."""
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where there is no such file. Raises UsageError file.unreadable, DataError engine.bad-json."""
+    found = _parsed(path)
+    if not isinstance(found, dict):
+        raise DataError("engine.bad-json", path=str(path), why=f"a {type(found).__name__} instead of an object")
+    return found
+
+
+def read_list(path: Path) -> list[dict[str, Any]]:
+    """A JSON list of objects. Raises as `read_json`."""
+    found = _parsed(path)
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise DataError("engine.bad-json", path=str(path), why="a list of objects was expected")
+    return found
+
+
+def _parsed(path: Path) -> Any:
     try:
-        found = json.loads(path.read_bytes())
+        return json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise UsageError("file.unreadable", path=str(path), why=error.strerror or str(error)) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError("engine.bad-json", path=str(path), why=str(error)) from error
-    if not isinstance(found, dict):
-        raise DataError("engine.bad-json", path=str(path), why=f"a {type(found).__name__} instead of an object")
-    return found

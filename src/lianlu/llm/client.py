@@ -27,6 +27,7 @@ from lianlu.llm.backend import (
     Completion,
     Delta,
     Embeddings,
+    EmbedKind,
     Health,
     Identity,
     LogLikelihood,
@@ -148,12 +149,14 @@ class Client(Backend):
         self._need("rolling_loglikelihood")
         return tuple([await self._score("", text) for text in texts])
 
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
+    async def embed(self, texts: Sequence[str], *, kind: EmbedKind = "document") -> Embeddings:
         self._need("embed")
+        prefix = self._endpoint.query_prefix if kind == "query" else self._endpoint.document_prefix
+        told = {"input_type": kind} if self._endpoint.send_input_type else {}
         whole = Embeddings(vectors=(), model=self._model)
         for start in range(0, len(texts), self._endpoint.embed_batch):
-            batch = list(texts[start : start + self._endpoint.embed_batch])
-            body = {"model": self._model, "input": batch, "encoding_format": "float"}
+            batch = [prefix + text for text in texts[start : start + self._endpoint.embed_batch]]
+            body = {"model": self._model, "input": batch, "encoding_format": "float", **told}
             part = await self._post("/embeddings", body, partial(wire.embeddings_of, expected=len(batch)))
             whole = Embeddings(
                 vectors=whole.vectors + part.vectors, usage=whole.usage + part.usage, model=part.model or whole.model
@@ -171,13 +174,17 @@ class Client(Backend):
         return ranked[:limit]
 
     async def identity(self) -> Identity:
-        pin = self._endpoint.pin
+        endpoint = self._endpoint
+        prefixes = (endpoint.query_prefix, endpoint.document_prefix)
+        asked = (*prefixes, str(endpoint.send_input_type)) if any(prefixes) or endpoint.send_input_type else ()
+        pinned = digest("http", self._transport.url, self._model, endpoint.pin, *asked)
         return Identity(
             ref=self._ref,
             model=self._model,
             engine="http",
-            fingerprint=digest("http", self._transport.url, self._model, pin) if pin else None,
+            fingerprint=pinned if endpoint.pin else None,
             url=self._transport.url,
+            limit_tokens=endpoint.embed_tokens,
         )
 
     async def health(self) -> Health:

@@ -6,14 +6,14 @@ import base64
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import anyio
 import numpy as np
 
 from lianlu.core.errors import UsageError
 from lianlu.llm import wire
-from lianlu.llm.backend import Backend, Completion, Delta, Reply, TokenLogprob
+from lianlu.llm.backend import Backend, Completion, Delta, EmbedKind, Reply, TokenLogprob
 from lianlu.records import Conversation, ReasoningPart, ToolCallPart, Usage
 
 __all__ = ["OpenAIFace"]
@@ -120,7 +120,10 @@ class OpenAIFace:
             texts = [given] if isinstance(given, str) else given
             if not isinstance(texts, list) or any(not isinstance(text, str) for text in texts):
                 raise ValueError("`input` must be a text or a list of texts")
-        made = await self._backend.embed(texts)
+            kind: EmbedKind = body.get("input_type") or "document"
+            if kind not in get_args(EmbedKind):
+                raise ValueError("`input_type` must be query or document")
+        made = await self._backend.embed(texts, kind=kind)
         is_packed = body.get("encoding_format") == "base64"
         listed = [
             {"object": "embedding", "index": index, "embedding": _packed(vector) if is_packed else vector}

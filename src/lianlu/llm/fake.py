@@ -30,6 +30,7 @@ from lianlu.llm.backend import (
     Completion,
     Delta,
     Embeddings,
+    EmbedKind,
     Health,
     Identity,
     LogLikelihood,
@@ -56,6 +57,7 @@ __all__ = [
 
 _TOKEN = re.compile(r"\s*(?:[\u3400-\u9fff]|[^\W\u3400-\u9fff]+|[^\w\s])|\s+")
 _VECTOR_LENGTH = 256
+_LIMIT_TOKENS = 512
 _START = "<|assistant|>"
 
 Answer = str | Message | Reply
@@ -163,6 +165,7 @@ class FakeBackend(Backend):
             "detokenize",
             "embed",
             "rerank",
+            "offsets",
             "health",
         }
     )
@@ -246,11 +249,16 @@ class FakeBackend(Backend):
     async def detokenize(self, ids: Sequence[int]) -> str:
         return _characters(ids)
 
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
-        tokens = sum(_count(text) for text in texts)
+    async def embed(self, texts: Sequence[str], *, kind: EmbedKind = "document") -> Embeddings:  # noqa: ARG002 - one vector for both
+        cut = [_tokens(text)[:_LIMIT_TOKENS] for text in texts]
         return Embeddings(
-            vectors=tuple(_vector(text) for text in texts), usage=Usage(prompt_tokens=tokens), model=self._model
+            vectors=tuple(_vector("".join(tokens)) for tokens in cut),
+            usage=Usage(prompt_tokens=sum(map(len, cut))),
+            model=self._model,
         )
+
+    async def token_starts(self, texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+        return tuple(tuple(found.start() for found in _TOKEN.finditer(text)) for text in texts)
 
     async def rerank(self, query: str, documents: Sequence[str], *, limit: int | None = None) -> tuple[Ranked, ...]:
         asked = _grams(query)
@@ -263,7 +271,14 @@ class FakeBackend(Backend):
         if fingerprint is None and self._function is None:
             rules = [rule.model_dump(mode="json") for rule in self._rules]
             fingerprint = digest("fake", self._model, canonical_json(rules))
-        return Identity(ref=self._ref, model=self._model, engine="fake", fingerprint=fingerprint)
+        return Identity(
+            ref=self._ref,
+            model=self._model,
+            engine="fake",
+            fingerprint=fingerprint,
+            dimensions=_VECTOR_LENGTH,
+            limit_tokens=_LIMIT_TOKENS,
+        )
 
     async def health(self) -> Health:
         return Health(is_ok=True, seconds=0.0, models=(self._model,))

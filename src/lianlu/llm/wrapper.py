@@ -19,6 +19,7 @@ from lianlu.llm.backend import (
     Completion,
     Delta,
     Embeddings,
+    EmbedKind,
     Health,
     Identity,
     LogLikelihood,
@@ -111,14 +112,20 @@ class Wrapper(Backend):
     async def detokenize(self, ids: Sequence[int]) -> str:
         return await self.inner.detokenize(ids)
 
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
-        question = Question(kind="embed", request={"texts": list(texts)})
-        return await self.around(question, lambda: self.inner.embed(texts))
+    async def embed(self, texts: Sequence[str], *, kind: EmbedKind = "document") -> Embeddings:
+        request: dict[str, Any] = {"texts": list(texts)}
+        if kind != "document":  # the usual kind is left out, as it was before there were kinds
+            request["kind"] = kind
+        question = Question(kind="embed", request=request)
+        return await self.around(question, lambda: self.inner.embed(texts, kind=kind))
 
     async def rerank(self, query: str, documents: Sequence[str], *, limit: int | None = None) -> tuple[Ranked, ...]:
         request = {"query": query, "documents": list(documents), "limit": limit}
         question = Question(kind="rerank", request=request)
         return await self.around(question, lambda: self.inner.rerank(query, documents, limit=limit))
+
+    async def token_starts(self, texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+        return await self.inner.token_starts(texts)
 
     async def identity(self) -> Identity:
         return await self.inner.identity()

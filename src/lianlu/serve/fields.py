@@ -151,6 +151,7 @@ class _Complete(_Sampled):
 class _Embed(_Asked):
     input: str | list[str]
     encoding_format: Literal["float", "base64"] | None = None
+    input_type: Literal["query", "document"] | None = None
 
 
 class _Rerank(_Asked):

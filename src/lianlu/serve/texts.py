@@ -74,8 +74,8 @@ ERRORS: dict[str, ErrorText] = {
     ),
     "serve.cannot-answer": ErrorText(
         Text(
-            "{ref!r} cannot chat or complete, so there is nothing to serve",
-            "{ref!r} 不能对话也不能续写，没有可提供的服务",
+            "{ref!r} can neither answer nor embed nor rerank, so there is nothing to serve",
+            "{ref!r} 不能对话、续写、嵌入或重排，没有可提供的服务",
         ),
         Text("it offers: {offered}", "它提供：{offered}"),
     ),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 _DEFAULT_PORT = 23333
+_FIRST_TEXT = "lianlu"  # what an embedder is asked first, so that its weights are there
 
 
 @verb("serve", Text("serve a model over HTTP", "以 HTTP 提供模型服务"))
@@ -46,7 +47,8 @@ _DEFAULT_PORT = 23333
 )
 @option("--log-prompts", is_flag=True, help=Text("keep what was asked in the request log", "在请求日志中保留请求内容"))
 def serve(call: Call, ref: str, host: str, port: int, model_name: str, require_keys: str, log_prompts: bool) -> Outcome:
-    """REF names the model: local:FOLDER, @name, http://host/v1#model, fake:echo. It stays in the foreground."""
+    """REF names the model: local:FOLDER, @name, http://host/v1#model, fake:echo; an embedder or a reranker too. It stays
+    in the foreground."""
     from lianlu import web
     from lianlu.serve.app import PATHS, serving_app
     from lianlu.serve.keys import read_keys
@@ -100,6 +102,10 @@ async def _get_ready(backend: Backend, ref: str) -> None:
     """
     if "tokenize" in backend.abilities:
         await backend.tokenize("")
+    elif "embed" in backend.abilities:
+        await backend.embed([_FIRST_TEXT])
+    elif "rerank" in backend.abilities:
+        await backend.rerank(_FIRST_TEXT, [_FIRST_TEXT])
     if "health" in backend.abilities:
         found = await backend.health()
         if not found.is_ok:
@@ -107,7 +113,7 @@ async def _get_ready(backend: Backend, ref: str) -> None:
 
 
 def _check_able(backend: Backend, ref: str) -> None:
-    if not {"chat", "complete"} & backend.abilities:
+    if not {"chat", "complete", "embed", "rerank"} & backend.abilities:
         offered = ", ".join(sorted(backend.abilities)) or "-"
         raise UsageError("serve.cannot-answer", ref=ref, offered=offered)
 
@@ -148,6 +154,9 @@ def _show_start(url: str, tunnel: str, service: Service) -> None:
     fingerprint = (service.identity.fingerprint or "-")[:16]
     say(pick(f"model {service.name!r} ({fingerprint})", f"模型 {service.name!r}（{fingerprint}）"))
     web.announce(url, tunnel)
-    say(pick(f"chat page: {url}/    OpenAI base URL: {url}/v1", f"聊天页面：{url}/    OpenAI base URL：{url}/v1"))
+    if "chat" in service.backend.abilities:
+        say(pick(f"chat page: {url}/    OpenAI base URL: {url}/v1", f"聊天页面：{url}/    OpenAI base URL：{url}/v1"))
+    else:
+        say(f"OpenAI base URL: {url}/v1")
     if service.log.path is not None:
         say(pick(f"request log: {service.log.path}", f"请求日志：{service.log.path}"))

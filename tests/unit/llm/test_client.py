@@ -100,6 +100,28 @@ def test_logprobs_embeddings_rerank_complete_and_likelihoods_agree_with_the_back
     assert scores[0].value < 0
 
 
+def test_a_prefix_of_the_endpoint_stands_before_what_is_embedded() -> None:
+    with service(FakeBackend()) as its:
+        client = its.client(query_prefix="find: ", document_prefix="text: ", send_input_type=True)
+        run(client, lambda each: each.embed(["a"], kind="query"))
+        run(client, lambda each: each.embed(["b"]))
+        run(its.client(), lambda each: each.embed(["c"], kind="query"))
+    bodies = [body for path, _, body in its.server.asked if path.endswith("/embeddings")]
+    assert [(body["input"], body.get("input_type")) for body in bodies] == [
+        (["find: a"], "query"),
+        (["text: b"], "document"),
+        (["c"], None),
+    ]
+
+
+def test_a_pinned_service_with_other_prefixes_is_another_one() -> None:
+    with service() as its:
+        told = [its.client(pin="1", **more) for more in ({}, {"query_prefix": "q"}, {"send_input_type": True})]
+        prints = {asyncio.run(client.identity()).fingerprint for client in told}
+        assert asyncio.run(its.client(embed_tokens=8192).identity()).limit_tokens == 8192
+    assert len(prints) == 3
+
+
 def test_a_wrong_key_fails_at_once_and_is_never_shown() -> None:
     with service() as its:
         client = its.client(key="sk-wrong-key-1234")

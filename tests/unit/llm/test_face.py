@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 from lianlu.core.errors import BackendError, UsageError
-from lianlu.llm import Delta, FakeBackend, OpenAIFace, Reply, Rule, TokenLogprob
+from lianlu.llm import Delta, Embeddings, EmbedKind, FakeBackend, OpenAIFace, Reply, Rule, TokenLogprob
 from lianlu.llm.backend import Backend, Completion
 from lianlu.llm.fake import Fault
 from lianlu.records import ReasoningPart
@@ -92,6 +92,22 @@ def test_packed_vectors_are_those_that_are_listed() -> None:
     packed = answer(FakeBackend(), "/embeddings", {"model": "m", "input": "猫", "encoding_format": "base64"})
     values = np.frombuffer(base64.b64decode(packed["data"][0]["embedding"]), dtype="<f4")
     assert values == pytest.approx(listed, abs=1e-6)
+
+
+class _Kinds(FakeBackend):
+    async def embed(self, texts: Sequence[str], *, kind: EmbedKind = "document") -> Embeddings:
+        return Embeddings(vectors=((1.0 if kind == "query" else 2.0,),) * len(texts))
+
+
+@pytest.mark.parametrize(("more", "expected"), [({}, 2.0), ({"input_type": "query"}, 1.0), ({"input_type": None}, 2.0)])
+def test_input_type_says_what_is_embedded(more: dict[str, Any], expected: float) -> None:
+    assert answer(_Kinds(), "/embeddings", {"input": "猫", **more})["data"][0]["embedding"] == (expected,)
+
+
+def test_an_unknown_input_type_is_refused() -> None:
+    with pytest.raises(UsageError) as caught:
+        answer(_Kinds(), "/embeddings", {"input": "猫", "input_type": "passage"})
+    assert caught.value.code == "llm.bad-body"
 
 
 def test_text_goes_to_ids_and_back() -> None:

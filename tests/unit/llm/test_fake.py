@@ -117,6 +117,16 @@ def test_texts_that_share_words_are_nearer() -> None:
     assert all(math.isclose(math.fsum(v * v for v in vector), 1) for vector in made.vectors)
 
 
+def test_it_reads_no_more_tokens_than_it_says_and_tells_where_they_are() -> None:
+    backend = FakeBackend()
+    limit = asyncio.run(backend.identity()).limit_tokens
+    text = "字 word " * limit
+    starts = asyncio.run(backend.token_starts([text, ""]))
+    assert starts[1] == ()
+    made = asyncio.run(backend.embed([text, text[: starts[0][limit]]])).vectors
+    assert made[0] == made[1]
+
+
 def test_rerank_prefers_overlap() -> None:
     ranked = asyncio.run(FakeBackend().rerank("微调工具", ["天气", "一个微调工具", "工具"]))
     assert [each.index for each in ranked] == [1, 2, 0]

@@ -102,13 +102,14 @@ def test_all_questions_are_kept(tmp_path: Path) -> None:
         return [
             await backend.complete([1, 2]),
             await backend.embed(["a"]),
+            await backend.embed(["a"], kind="query"),
             await backend.rerank("a", ["a", "b"]),
             await backend.loglikelihood([("a", "b")]),
             await backend.rolling_loglikelihood(["a b"]),
         ]
 
     assert asyncio.run(main()) == asyncio.run(main())
-    assert (backend.hits, backend.misses) == (5, 5)
+    assert (backend.hits, backend.misses) == (6, 6)
 
 
 @pytest.mark.parametrize("column", ["answer", "request", "checksum", "kind"])

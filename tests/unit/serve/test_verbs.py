@@ -10,6 +10,7 @@ import pytest
 
 from conftest import Printed
 from lianlu.web.serve import bind
+from tiny_embedder import tiny_embedder, tiny_reranker
 
 Command = Callable[..., Printed]
 
@@ -55,9 +56,19 @@ def test_a_port_in_use_is_named_with_a_free_one(lianlu: Command, tmp_path: Path)
     assert "--port" in done.err
 
 
-def test_a_model_that_can_only_embed_is_not_served(lianlu: Command, tmp_path: Path) -> None:
+def test_a_model_that_can_do_nothing_is_not_served(lianlu: Command, tmp_path: Path) -> None:
     recorded = tmp_path / "only.jsonl"
     recorded.write_text("")
     done = lianlu("serve", f"replay:{recorded}", "--out", tmp_path)
     assert done.code in (2, 3)
     assert "hint:" in done.err
+
+
+@pytest.mark.parametrize("make", [tiny_embedder, tiny_reranker])
+def test_an_embedder_and_a_reranker_would_be_served(
+    make: Callable[[Path], Path], lianlu: Command, tmp_path: Path
+) -> None:
+    pytest.importorskip("transformers")
+    done = lianlu("serve", f"local:{make(tmp_path / 'm')}", "--dry-run", "--json")
+    told = json.loads(done.out)
+    assert (done.code, told["model"], told["engine"]) == (0, "m", "embed")
