@@ -14,13 +14,17 @@ from itertools import pairwise
 
 from lianlu.text.normalise import CJK, fold
 
-__all__ = ["content_terms", "is_stop_term", "stem", "term_weight", "terms"]
+__all__ = ["LETTER", "WORD", "content_terms", "is_stop_term", "stem", "term_weight", "terms", "word_terms"]
 
-_WORD = rf"[^\W_{CJK}]"
-_PIECE = re.compile(rf"(?P<cjk>[{CJK}]+)|{_WORD}+(?:[._\-'’/]{_WORD}+|_+{_WORD}+)*(?:\+\+|#)?")
+LETTER = rf"[^\W_{CJK}]"
+"""A letter or digit of scripts with spaces, as a pattern."""
+WORD = rf"{LETTER}+(?:[._\-'’/]{LETTER}+|_+{LETTER}+)*(?:\+\+|#)?"
+"""A word of scripts with spaces, as a pattern without groups: nothing in it is CJK."""
+_PIECE = re.compile(rf"(?P<cjk>[{CJK}]+)|{WORD}")
 _SPLIT = re.compile(r"[._\-'’/+#]+")
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _LETTERS_OR_DIGITS = re.compile(r"\d+|[^\W\d_]+")
+_SIMPLE = re.compile(r"[A-Za-z]?[a-z]+|[A-Z]+|[0-9]+")
 _VOWEL = re.compile("[aeiouy]")
 _LONGEST_TERM = 64
 _SHORTEST_STEM = 3
@@ -57,9 +61,9 @@ def terms(text: str) -> list[str]:
         piece = match.group()
         if match.lastgroup == "cjk":
             found.extend(piece)
-            found.extend(map("".join, pairwise(piece)))
+            found.extend([piece[at : at + 2] for at in range(len(piece) - 1)])
         else:
-            found.extend(_word_terms(piece))
+            found.extend(word_terms(piece))
     return found
 
 
@@ -69,7 +73,7 @@ def content_terms(text: str) -> set[str]:
     for match in _PIECE.finditer(unicodedata.normalize("NFKC", text)):
         piece = match.group()
         if match.lastgroup != "cjk":
-            kept.update(_word_terms(piece)[:1])
+            kept.update(word_terms(piece)[:1])
         elif len(piece) == 1:
             kept.add(piece)
         else:
@@ -90,16 +94,26 @@ def term_weight(term: str) -> float:
 
 
 @lru_cache(maxsize=200_000)
-def _word_terms(word: str) -> tuple[str, ...]:
+def word_terms(word: str) -> tuple[str, ...]:
     """The whole word, then its parts: at joints, at humps, between letters and digits."""
-    whole = stem(fold(word)[:_LONGEST_TERM])
-    found = [whole]
-    parts = [part for part in _SPLIT.split(word.replace("_", "-")) if part]
-    for part in parts:
-        pieces = [part, *_HUMPS.split(part)]
-        pieces.extend(small for piece in pieces[:1] for small in _LETTERS_OR_DIGITS.findall(piece))
-        found.extend(stem(fold(piece)[:_LONGEST_TERM]) for piece in pieces)
+    if _SIMPLE.fullmatch(word):
+        return (_folded(word),)  # nothing to cut, and most words are like this
+    found = [_folded(word)]
+    for part in _SPLIT.split(word.replace("_", "-")):
+        if part:
+            found.extend(_part_terms(part))
     return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=100_000)
+def _part_terms(part: str) -> tuple[str, ...]:
+    if _SIMPLE.fullmatch(part):
+        return (_folded(part),)
+    return tuple(map(_folded, (part, *_HUMPS.split(part), *_LETTERS_OR_DIGITS.findall(part))))
+
+
+def _folded(word: str) -> str:
+    return stem((word.lower() if word.isascii() else fold(word))[:_LONGEST_TERM])
 
 
 def stem(word: str) -> str:
