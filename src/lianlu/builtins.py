@@ -10,6 +10,7 @@ BUILTINS: dict[str, dict[str, str]] = {
     },
     "step": {
         "extract": "lianlu.extract.step:EXTRACT",
+        "extract.sql": "lianlu.extract.sql:SQL",
         "prompt.render": "lianlu.prompt.step:RENDER",
         "rag.build": "lianlu.rag.steps:BUILD",
         "rag.ask": "lianlu.rag.steps:ASK",
@@ -23,6 +24,9 @@ BUILTINS: dict[str, dict[str, str]] = {
         "synth.rules": "lianlu.synth.step:RULES",
         "model.merge": "lianlu.model.step:MERGE",
     },
+    "source": {
+        "files": "lianlu.extract.read:read_named",
+    },
     "reader": {
         "markdown": "lianlu.extract.markdown:read",
         "text": "lianlu.extract.plain:read",
@@ -33,10 +37,12 @@ BUILTINS: dict[str, dict[str, str]] = {
     },
     "backend": {
         "artifact": "lianlu.engine.backend:open_artifact",
+        "bundled": "lianlu.engine.embed_backend:open_bundled",
         "fake": "lianlu.llm.fake:open_backend",
         "http": "lianlu.llm.client:open_backend",
         "https": "lianlu.llm.client:open_backend",
         "local": "lianlu.engine.backend:open_backend",
+        "onnx": "lianlu.engine.embed_backend:open_onnx",
         "replay": "lianlu.llm.replay:open_backend",
     },
     "page": {

@@ -30,7 +30,7 @@ from lianlu.extract.reader import ReadConfig
 from lianlu.extract.worker import Limits
 from lianlu.records import Document, Failure
 
-__all__ = ["DEFAULT_LIMITS", "FoundFile", "Reading", "all_failed", "find_files", "read_each", "read_files"]
+__all__ = ["DEFAULT_LIMITS", "FoundFile", "Reading", "all_failed", "find_files", "read_each", "read_files", "read_named"]
 
 DEFAULT_LIMITS = Limits(max_bytes=200_000_000, max_seconds=120.0, max_memory_bytes=2 << 30)
 _PARSERS = ("charset_normalizer", "docutils", "lxml", "mammoth", "markdown_it", "pypdfium2")
@@ -120,6 +120,13 @@ def read_each(
                 failures.append(_with_content(tried.failure, tried.item))
             elif tried.value is not None:
                 yield tried.value
+
+
+def read_named(files: Sequence[tuple[Path, str]], job: Job) -> tuple[list[Document], list[Failure]]:
+    """The documents of some files under uris that another room gives them (registry group `source`, name `files`)."""
+    failures: list[Failure] = []
+    documents = list(read_each([FoundFile(path, uri) for path, uri in files], job, failures))
+    return documents, failures
 
 
 def all_failed(failures: Sequence[Failure]) -> DataError:

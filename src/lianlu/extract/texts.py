@@ -13,6 +13,33 @@ _READS = Text(
 )
 
 ERRORS: dict[str, ErrorText] = {
+    "extract.not-sqlite": ErrorText(
+        Text("{database} is not a file of a SQLite database", "{database} 不是 SQLite 数据库文件"),
+        Text(
+            "only SQLite files are read; export the rows of other databases to one",
+            "目前只读取 SQLite 文件；请把其他数据库的数据导出",
+        ),
+    ),
+    "extract.bad-query": ErrorText(
+        Text("the query cannot be run: {why}", "无法执行该查询：{why}"),
+        Text("write one SELECT; nothing else is allowed", "请写一条 SELECT；不允许其他语句"),
+    ),
+    "extract.no-column": ErrorText(
+        Text("the query gives no column {column!r}", "查询结果中没有列 {column!r}"),
+        Text("it gives: {columns}", "查询结果中的列：{columns}"),
+    ),
+    "extract.too-many-rows": ErrorText(
+        Text("the query gives more than {most} rows", "查询结果超过 {most} 行"),
+        Text("narrow it with WHERE or LIMIT", "请用 WHERE 或 LIMIT 缩小范围"),
+    ),
+    "extract.slow-query": ErrorText(
+        Text("the query took more than {seconds} seconds", "查询超过了 {seconds} 秒"),
+        Text("narrow it, or add an index to the database", "请缩小范围，或为数据库增加索引"),
+    ),
+    "extract.same-id": ErrorText(
+        Text("{uri} is there twice", "{uri} 出现了两次"),
+        Text("the first column names a row and must differ", "第一列是行的名字，不能重复"),
+    ),
     "extract.all-failed": ErrorText(
         Text("none of the {count} files could be read:\n{reasons}", "{count} 个文件都无法读取：\n{reasons}"),
         Text(
