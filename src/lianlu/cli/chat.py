@@ -6,7 +6,6 @@ stops an answer and keeps what has arrived; a second one, with nothing typed bet
 
 from __future__ import annotations
 
-import importlib
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from lianlu.core.console import say
 from lianlu.core.errors import Cancelled, LianluError, UsageError
 from lianlu.core.i18n import Text, pick, suggest
 from lianlu.core.settings import Settings
+from lianlu.core.talk import hold_talk
 from lianlu.core.verb import Call, Outcome, argument, option, verb
 from lianlu.llm import Backend, Collector, Reply, Sampling, open_backend
 from lianlu.llm.session import load_session, save_session, session_path, sessions
@@ -33,7 +33,6 @@ __all__ = ["Talk", "chat", "file_text"]
 _RICH_SUFFIXES = (".pdf", ".docx", ".html", ".htm")
 _FILE_LIKE = re.compile(r"\S+\.(?:md|markdown|txt|rst|html?|pdf|docx|json|ya?ml)", re.IGNORECASE)
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
-_PROMPT = "> "
 
 
 @verb("chat", Text("talk to a model in the terminal", "在终端与模型对话"))
@@ -107,56 +106,14 @@ def _once(talk: Talk, question: str, *, quiet: bool) -> Outcome:
 
 
 def _talk(talk: Talk, ref: str) -> Outcome:
-    _with_line_editing()
     say(
         pick(
             f"talking to {ref}; /help shows the commands, /exit leaves",
             f"正在与 {ref} 对话；/help 查看命令，/exit 退出",
         )
     )
-    turns = 0
-    was_stopped = False
-    while not talk.is_over:
-        try:
-            line = _read_line()
-        except EOFError:
-            say()
-            break
-        except KeyboardInterrupt:
-            say()
-            if was_stopped:
-                break
-            was_stopped = True
-            say(pick("Ctrl-C again leaves", "再按一次 Ctrl-C 退出"))
-            continue
-        was_stopped = False
-        if not line.strip():
-            continue
-        try:
-            was_stopped = not talk.take(line)
-            turns += 1
-        except LianluError as error:
-            say(
-                f"{pick('error', '错误')}: {error.message()} [{error.code}]\n{pick('hint', '提示')}: {error.hint()}",
-                stream=sys.stderr,
-            )
+    turns = hold_talk(talk.take, lambda: talk.is_over)
     return Outcome({"turns": turns, "session": talk.session, "usage": msgspec.to_builtins(talk.usage)}, lambda: None)
-
-
-def _with_line_editing() -> None:
-    try:
-        importlib.import_module("readline")  # its import gives input() history and editing
-    except ImportError:
-        return
-
-
-def _read_line() -> str:
-    """One message; a line that ends with a backslash goes on in the next."""
-    lines = [input(_PROMPT)]
-    while lines[-1].endswith("\\"):
-        lines[-1] = lines[-1][:-1]
-        lines.append(input("… "))
-    return "\n".join(lines)
 
 
 class _Shows(Protocol):

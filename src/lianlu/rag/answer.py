@@ -1,7 +1,8 @@
 """What a search and an answer are, as records: every quoted word with the place where it stands.
 
 `span` counts characters of the document's markdown; `source_span` and the lines count those of the source file, where the
-source is text and the block was taken from it verbatim.
+source is text and the block was taken from it verbatim. The events are an answer as it comes about: a claim of a model
+becomes one only when it has been checked, so whoever shows them shows nothing that is taken back.
 """
 
 from __future__ import annotations
@@ -11,7 +12,18 @@ import msgspec
 from lianlu.core.i18n import Text
 from lianlu.records import Span
 
-__all__ = ["Answer", "Citation", "Dropped", "Passage"]
+__all__ = [
+    "Answer",
+    "AnswerEvent",
+    "Answered",
+    "Citation",
+    "Claimed",
+    "Dropped",
+    "DroppedClaim",
+    "Looked",
+    "Passage",
+    "Rewritten",
+]
 
 
 class Passage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,6 +45,7 @@ class Citation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         context: the passage around the quote, which begins at `context_start` of the same markdown.
+        also: uris of other documents that say the same, word for word.
     """
 
     number: int
@@ -47,6 +60,7 @@ class Citation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     source_span: Span | None = None
     context: str = ""
     context_start: int = 0
+    also: tuple[str, ...] = ()
 
     @property
     def mark(self) -> tuple[int, int]:
@@ -77,6 +91,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         reason: why there is no answer: `no-documents`, `weak-evidence`, `nothing-supported`; empty when found.
         dropped: claims of the model that did not pass the check.
         nearest: when nothing was found, the passages that came nearest.
+        rewritten: what a follow-up question was understood as; empty when it was asked as it stands.
+        notes: what went otherwise than it should, such as an embedder that cannot be reached.
+        is_partial: the model failed before it was done; what stands here is checked all the same.
     """
 
     question: str
@@ -87,3 +104,43 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     dropped: tuple[Dropped, ...] = ()
     reason: str = ""
     nearest: tuple[Passage, ...] = ()
+    rewritten: str = ""
+    notes: tuple[Text, ...] = ()
+    is_partial: bool = False
+
+
+class Rewritten(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="rewritten"):
+    """A follow-up question, understood as this one."""
+
+    question: str
+
+
+class Looked(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="looked"):
+    """The passages that the answer will be made from."""
+
+    passages: tuple[Passage, ...]
+
+
+class Claimed(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="claimed"):
+    """A sentence of the answer, checked, with its [n]; `citations` are those of its numbers.
+
+    The texts of all claims, one behind the other and stripped, are the text of the answer.
+    """
+
+    text: str
+    citations: tuple[Citation, ...]
+
+
+class DroppedClaim(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="dropped"):
+    """A sentence of the model that did not pass the check."""
+
+    dropped: Dropped
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="answered"):
+    """The end: the whole answer."""
+
+    answer: Answer
+
+
+AnswerEvent = Rewritten | Looked | Claimed | DroppedClaim | Answered

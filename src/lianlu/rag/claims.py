@@ -19,7 +19,7 @@ from lianlu.text.normalise import CJK, fold, is_cjk
 from lianlu.text.sentences import sentences
 from lianlu.text.tokens import content_terms, is_stop_term, terms
 
-__all__ = ["REASONS", "Claim", "check_claim", "reason_text", "split_claims"]
+__all__ = ["REASONS", "Claim", "ClaimStream", "check_claim", "reason_text", "split_claims"]
 
 REASONS: dict[str, Text] = {
     "uncited": Text("it cites no source", "没有注明出处"),
@@ -47,6 +47,8 @@ _LONGEST_NEW_RUN = 3  # bigrams of a phrase that no source has
 _MARK = re.compile(
     r"\[\s*(?:来源|资料|文档|source|doc)?\s*\^?\d{1,3}(?:\s*[,，、;–-]\s*\^?\d{1,3})*\s*\]", re.IGNORECASE
 )
+_MARKS = re.compile(rf"(?:{_MARK.pattern}\s*)+", re.IGNORECASE)
+_OPEN_MARK = re.compile(r"\s*\[[^\]\n]{0,40}\Z")
 _WIDE = str.maketrans({"【": "[", "】": "]", "［": "[", "］": "]", "〔": "[", "〕": "]"})
 _WORD = re.compile(r"\w")
 _WRAP = re.compile(r"\s*\n\s*")
@@ -217,6 +219,45 @@ def split_claims(text: str) -> list[Claim]:
     return found
 
 
+class ClaimStream:
+    """The claims of a text that is still being written.
+
+    A claim is given when nothing that may follow changes it: behind a full stop there may come the number of its source.
+
+    >>> stream = ClaimStream()
+    >>> [claim.shown for piece in ("甲是一。", "[1", "]乙是", "二。") for claim in stream.add(piece)]
+    ['甲是一。[1]']
+    >>> [claim.shown for claim in stream.rest()]
+    ['乙是二。']
+    """
+
+    def __init__(self) -> None:
+        self._text = ""
+
+    def add(self, piece: str) -> list[Claim]:
+        """The claims that are finished with this piece."""
+        self._text += piece
+        end = _finished(self._text.translate(_WIDE))
+        done, self._text = self._text[:end], self._text[end:]
+        return split_claims(done)
+
+    def rest(self) -> list[Claim]:
+        """What is left at the end of the text."""
+        done, self._text = self._text, ""
+        return split_claims(done)
+
+
+def _finished(plain: str) -> int:
+    """How far a text is made of sentences that are over, with the marks behind them."""
+    seen = _OPEN_MARK.sub("", plain)
+    for span in reversed(sentences(plain)[1:]):
+        marks = _MARKS.match(seen, span.start)
+        start = marks.end() if marks else span.start
+        if _WORD.search(seen, start):
+            return start
+    return 0
+
+
 def check_claim(claim: Claim, sources: Sequence[str]) -> str | None:
     """Why a claim must be dropped, as a key of REASONS; None when the sources it cites support it."""
     if _REFUSAL.search(claim.text) and not claim.numbers:
@@ -257,7 +298,7 @@ def _against(text: str, cited: Sequence[str]) -> str | None:
 
 def _parts(sentence: str) -> list[str]:
     """A sentence cut behind its marks, if the last thing it says is cited too."""
-    marks = list(re.finditer(rf"(?:{_MARK.pattern}\s*)+", sentence, re.IGNORECASE))
+    marks = list(_MARKS.finditer(sentence))
     if not marks or _WORD.search(sentence[marks[-1].end() :]):
         return [sentence]
     ends = [mark.end() for mark in marks[:-1]] + [len(sentence)]

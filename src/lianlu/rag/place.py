@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 
 from lianlu.rag.answer import Citation
 from lianlu.records import Chunk, Document, Span
@@ -10,8 +11,12 @@ from lianlu.records import Chunk, Document, Span
 __all__ = ["cite", "source_span"]
 
 
-def cite(document: Document, span: Span, *, number: int, chunk: Chunk) -> Citation:
-    """The citation of a place in a document, with the chunk around it as its context."""
+def cite(document: Document, span: Span, *, number: int, chunk: Chunk, also: Sequence[str] = ()) -> Citation:
+    """The citation of a place in a document, with the chunk around it as its context.
+
+    Args:
+        also: uris of other documents with the same words.
+    """
     source = source_span(document, span)
     first, _ = _blocks_of(document, span)
     return Citation(
@@ -27,6 +32,7 @@ def cite(document: Document, span: Span, *, number: int, chunk: Chunk) -> Citati
         source_span=source,
         context=chunk.text,
         context_start=chunk.span.start,
+        also=tuple(also),
     )
 
 
