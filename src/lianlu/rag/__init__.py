@@ -10,8 +10,9 @@ from pathlib import Path
 
 from lianlu.rag.answer import Answer, Citation, Dropped, Passage
 from lianlu.rag.asking import ask_base
-from lianlu.rag.base import Changes, KnowledgeBase, Status, build, names
-from lianlu.rag.base import open_base as open  # noqa: A004 - reads `rag.open(name)`
+from lianlu.rag.base import Changes, KnowledgeBase, Status
+from lianlu.rag.shelf import build, names
+from lianlu.rag.shelf import open_base as open  # noqa: A004 - reads `rag.open(name)`
 
 __all__ = [
     "Answer",

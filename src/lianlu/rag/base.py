@@ -1,56 +1,52 @@
 """A knowledge base as its users see it: search, and keep up with the files it was built from.
 
-The truth is one SQLite file (`rag.truth`); this class adds what is derived (the lexical index with its sidecar) and what
-is outside (the files below the remembered roots). A reader that finds the base changed by another process takes up the
-new chunks before it answers, so an answer is always that of one whole state.
+The truth is one SQLite file (`rag.truth`); this class adds what is derived (the indexes with their sidecars) and what is
+outside (what stands at the remembered roots). A reader that finds the base changed by another process takes up the new
+chunks before it answers, so an answer is always that of one whole state.
 """
 
 from __future__ import annotations
 
-import os
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from lianlu.core.errors import DataError, LimitError, UsageError, reasons_text
-from lianlu.core.files import sync_folder
 from lianlu.core.hashing import canonical_json
 from lianlu.core.i18n import suggest
 from lianlu.core.job import Job
-from lianlu.core.settings import Settings
 from lianlu.rag.answer import Passage
-from lianlu.rag.extractive import Found, indexed_text
-from lianlu.rag.lexical import LexicalIndex, load_sidecar, try_save_sidecar
+from lianlu.rag.config import BaseConfig
+from lianlu.rag.extractive import Found
+from lianlu.rag.filters import Filters
+from lianlu.rag.fusion import candidates, fuse
+from lianlu.rag.indexes import LEXICAL, VECTORS, Indexes, sidecar_files, space_of_base
+from lianlu.rag.intake import current_space, prepared, take_in
+from lianlu.rag.lexical import LexicalIndex
+from lianlu.rag.listing import Listing, list_root, scratch_folder
 from lianlu.rag.place import cite
 from lianlu.rag.question import Question, read_question
-from lianlu.rag.reading import FoundFile, absolute_paths, find_files, read_files
+from lianlu.rag.reading import FoundFile, Reading, find_files, read_files
+from lianlu.rag.sources import Named, Root, root_texts
 from lianlu.rag.truth import Truth
 from lianlu.records import Document, Failure
-from lianlu.store import open_store
-from lianlu.text.chunks import ChunkConfig, chunk_document
 from lianlu.text.language import language_of
+from lianlu.text.normalise import is_cjk
 
-__all__ = [
-    "Changes",
-    "KnowledgeBase",
-    "Status",
-    "base_path",
-    "build",
-    "names",
-    "open_base",
-    "remove_files",
-    "with_language",
-]
+if TYPE_CHECKING:
+    from lianlu.rag.calibration import LanguageWeight
+    from lianlu.rag.dense import DenseIndex
+    from lianlu.rag.embedding import Floats, Prepared, Space
 
-_NAME = re.compile(r"[^\W_][\w.-]*")
-_LONGEST_NAME = 64
-_SUFFIX = ".sqlite"
-_SIDECAR = ".lexical"
+__all__ = ["CACHE", "Changes", "KnowledgeBase", "Status", "remove_files"]
+
+CACHE = "embeddings.cache"
+_KEPT_DOCUMENTS = 64
+_RECALIBRATED_AT = 0.2  # share of chunks that changed
 
 
 @dataclass
@@ -63,10 +59,22 @@ class Changes:
     failed: list[Failure] = field(default_factory=list[Failure])
     unchanged: int = 0
 
+    @property
+    def is_nothing(self) -> bool:
+        return not (self.added or self.changed or self.removed or self.unchanged)
+
 
 @dataclass(frozen=True)
 class Status:
-    """How a base stands."""
+    """How a base stands.
+
+    Attributes:
+        generation: grows with every change.
+        dated: how many documents have a date to filter by.
+        embed, rerank: the models it names, empty for none.
+        vectors: how many chunks have any.
+        weights: of vectors beside words, by language of the question, as calibrated on this base.
+    """
 
     name: str
     path: str
@@ -77,27 +85,51 @@ class Status:
     uris: tuple[str, ...]
     roots: tuple[str, ...]
     failures: tuple[Failure, ...]
+    dated: int = 0
+    embed: str = ""
+    rerank: str = ""
+    dimensions: int = 0
+    vectors: int = 0
+    weights: Mapping[str, LanguageWeight] = field(default_factory=dict)
 
 
 class KnowledgeBase:
     """An open base. Close it, or use it in a `with` block."""
 
-    def __init__(self, truth: Truth, *, is_snapshot: bool = False, sidecar: Path | None = None) -> None:
+    def __init__(
+        self,
+        truth: Truth,
+        *,
+        is_snapshot: bool = False,
+        lexical: Path | None = None,
+        vectors: Path | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        """Use `open_base`, `build` or `open_snapshot`.
+
+        Args:
+            lexical, vectors: files of the indexes, if not beside the base.
+            cache: file of the embeddings computed before, if not beside the base.
+        """
         self.truth = truth
         self.is_snapshot = is_snapshot
-        self._sidecar = sidecar or truth.path.with_suffix(_SIDECAR)
-        self._index = LexicalIndex.empty()
-        self._generation = -1
+        self._indexes = Indexes(
+            truth,
+            lexical or truth.path.with_suffix(LEXICAL),
+            vectors or truth.path.with_suffix(VECTORS),
+            is_snapshot=is_snapshot,
+        )
+        self.cache_path = None if is_snapshot else cache or truth.path.with_name(CACHE)
         self._documents: dict[int, Document] = {}
 
     @classmethod
-    def open_snapshot(cls, path: Path, sidecar: Path | None = None) -> KnowledgeBase:
-        """Open a base that never changes, such as a chain's `index` artifact. `sidecar` is its index, if not beside it.
+    def open_snapshot(cls, path: Path, lexical: Path | None = None, vectors: Path | None = None) -> KnowledgeBase:
+        """Open a base that never changes, such as a chain's `index` artifact, with its indexes if not beside it.
 
         Raises:
             DataError: rag.corrupt, rag.format
         """
-        return cls(Truth.open_snapshot(path), is_snapshot=True, sidecar=sidecar)
+        return cls(Truth.open_snapshot(path), is_snapshot=True, lexical=lexical, vectors=vectors)
 
     @property
     def name(self) -> str:
@@ -119,10 +151,20 @@ class KnowledgeBase:
         """The lexical index of the state that is read now."""
         with self.truth.reading():
             self._refresh()
-        return self._index
+        return self._indexes.lexical
 
-    def find(self, question: Question | str, limit: int = 10) -> list[Found]:
+    def find(
+        self,
+        question: Question | str,
+        limit: int = 10,
+        *,
+        vector: Floats | None = None,
+        filters: Filters | None = None,
+    ) -> list[Found]:
         """The best chunks for a question, best first.
+
+        Args:
+            vector: of the question, of length one; without it words alone are compared.
 
         Raises:
             UsageError: rag.empty-question, rag.long-question
@@ -130,18 +172,32 @@ class KnowledgeBase:
         text = question if isinstance(question, str) else question.text
         with self.truth.reading():
             self._refresh()
-            hits = self._index.search(text, limit)
+            allowed = None if filters is None or filters.is_empty else self.truth.chunks_matching(filters)
+            weight = self.weight_for(text) if vector is not None and self._indexes.vectors is not None else 0.0
+            if not weight:
+                hits = self._indexes.lexical.search(text, limit, allowed)
+                rows = self.truth.chunks([row for row, _ in hits])
+                return [Found(rows[row], score, lexical=score) for row, score in hits if row in rows]
+            assert vector is not None
+            assert self._indexes.vectors is not None
+            scored = candidates(self._indexes.lexical, self._indexes.vectors, text, vector, allowed)
+            hits = fuse(scored.rows, scored.lexical, scored.dense, weight)[:limit]
+            lexical = dict(zip(scored.rows, scored.lexical, strict=True))
+            dense = dict(zip(scored.rows, scored.dense, strict=True))
             rows = self.truth.chunks([row for row, _ in hits])
-        return [Found(rows[row], score) for row, score in hits if row in rows]
+        return [Found(rows[row], score, lexical=lexical[row], dense=dense[row]) for row, score in hits if row in rows]
 
-    def search(self, question: str, top: int = 5) -> list[Passage]:
+    def search(self, question: str, top: int = 5, filters: Filters | None = None) -> list[Passage]:
         """The best passages with their places.
 
         Raises:
             UsageError: rag.empty-question, rag.long-question
         """
+        from lianlu.rag.retrieval import retrieve_now
+
         with self.truth.reading():
-            return [self.passage(found) for found in self.find(read_question(question), top)]
+            found = retrieve_now(self, read_question(question), top, filters).found
+            return [self.passage(each) for each in found]
 
     def passage(self, found: Found) -> Passage:
         chunk = found.row.chunk
@@ -164,7 +220,7 @@ class KnowledgeBase:
     def document(self, row: int) -> Document:
         """A document by its row; the last ones are kept."""
         if row not in self._documents:
-            if len(self._documents) >= 64:
+            if len(self._documents) >= _KEPT_DOCUMENTS:
                 self._documents.clear()
             self._documents[row] = self.truth.document(row)
         return self._documents[row]
@@ -172,6 +228,7 @@ class KnowledgeBase:
     def status(self) -> Status:
         with self.truth.reading():
             documents = self.truth.documents()
+            space = self.space
             return Status(
                 name=self.name,
                 path=str(self.truth.path),
@@ -180,47 +237,94 @@ class KnowledgeBase:
                 generation=self.truth.state()[1],
                 languages=dict(sorted(Counter(each.language or "und" for each in documents).items())),
                 uris=tuple(each.uri for each in documents),
-                roots=tuple(str(path) for path in self.truth.roots().values()),
+                roots=tuple(Root(text).shown for text in self.truth.roots().values()),
                 failures=tuple(failure for _, failure in self.truth.failures()),
+                dated=sum(bool(each.date) for each in documents),
+                embed=self.config.embed or "",
+                rerank=self.config.rerank or "",
+                dimensions=space.dimensions if space else 0,
+                vectors=self.truth.embedded_count(),
+                weights=self.weights,
             )
+
+    def check(self) -> None:
+        """Read the whole base for damage.
+
+        Raises:
+            DataError: rag.corrupt
+        """
+        self.truth.check()
+
+    @property
+    def config(self) -> BaseConfig:
+        """How this base cuts its documents, and the models it names."""
+        written = self.truth.meta("config")
+        return BaseConfig.model_validate_json(written) if written else BaseConfig()
+
+    @property
+    def space(self) -> Space | None:
+        """What its vectors live in; None for a base that is searched by words."""
+        return space_of_base(self.truth)
+
+    @property
+    def weights(self) -> dict[str, LanguageWeight]:
+        """How much vectors count beside words, by language."""
+        written = self.truth.meta("weights")
+        if not written:
+            return {}
+        from lianlu.rag.calibration import LanguageWeight
+
+        return msgspec.json.decode(written, type=dict[str, LanguageWeight])
+
+    def weight_for(self, question: str) -> float:
+        """The weight of vectors for a question. One in a language that no document has gets the best one there is."""
+        weights = self.weights
+        language = language_of(question)
+        if language not in weights and any(map(is_cjk, question)):
+            language = "zh"  # a few characters with names and commands between them
+        if language in weights:
+            return weights[language].weight
+        return max((each.weight for each in weights.values()), default=0.0)
 
     # ------------------------------------------------------------------ changing
 
     def put(self, documents: Iterable[Document], *, root: int = 0) -> None:
         """Add or replace documents, each in a transaction of its own."""
-        for document in documents:
-            self._put(document, root)
+        self._take_in([(root, document) for document in documents], Job("rag"))
+        self._save()
 
-    def add(self, paths: Sequence[Path | str], job: Job | None = None) -> Changes:
-        """Read files and folders and remember them as roots; files that did not change are not read again.
+    def add(self, paths: Sequence[Named], job: Job | None = None) -> Changes:
+        """Read files, folders, addresses and queries and remember them; what did not change is not read again.
 
         Raises:
-            UsageError: file.missing, rag.no-paths, rag.nothing-to-read
+            UsageError: file.missing, rag.bad-address, rag.no-paths, rag.nothing-to-read
             DataError: rag.nothing-read: none of the files can be read; `status` lists them from then on
+            BackendError: the embedder failed; the documents before are kept
             LimitError: rag.busy, file.disk-full
         """
         if not paths:
             raise UsageError("rag.no-paths", verb="add", name=self.name)
-        named = absolute_paths(paths)
-        files = {path: find_files(path, 0) for path in named}
-        if not any(files.values()):
-            raise UsageError("rag.nothing-to-read", paths=", ".join(str(path) for path in named))
-        roots = [self.truth.root(path) for path in named]
-        changes = self._follow(roots, job or Job("rag"))
-        if changes.failed and not (changes.added or changes.changed or changes.removed or changes.unchanged):
+        texts = root_texts(paths)
+        job = job or Job("rag")
+        if not any(_has_anything(Root(text)) for text in texts):
+            raise UsageError("rag.nothing-to-read", paths=", ".join(texts))
+        changes = self._follow([self.truth.root(text) for text in texts], job)
+        if changes.failed and changes.is_nothing:
             raise _nothing_read(changes.failed)
         return changes
 
-    def update(self, paths: Sequence[Path | str] = (), job: Job | None = None) -> Changes:
-        """Read again what changed below the remembered roots (or below those named, which are then remembered).
+    def update(self, paths: Sequence[Named] = (), job: Job | None = None) -> Changes:
+        """Read again what changed at the remembered roots (or at those named, which are then remembered).
 
         Raises:
             UsageError: file.missing, rag.nothing-to-read
+            BackendError: the embedder failed; the documents before are kept
             LimitError: rag.busy, file.disk-full
         """
+        job = job or Job("rag")
         if paths:
             return self.add(paths, job)
-        return self._follow(list(self.truth.roots()), job or Job("rag"))
+        return self._follow(list(self.truth.roots()), job)
 
     def delete(self) -> None:
         """Drop everything and the files themselves; readers that have it open see an empty base."""
@@ -255,234 +359,214 @@ class KnowledgeBase:
         self._save()
         return list(uris)
 
-    def rebuild(self, paths: Sequence[Path | str], config: ChunkConfig, job: Job) -> Changes:
-        """Replace everything by what stands below `paths` now, in one transaction: readers see the old base or the new."""
-        named = absolute_paths(paths)
-        roots = dict(enumerate(named, start=1))
-        files = [file for number, path in roots.items() for file in find_files(path, number)]
-        if not files:
-            raise UsageError("rag.nothing-to-read", paths=", ".join(str(path) for path in named))
-        reading = read_files(files, roots, job)
+    def rebuild(self, paths: Sequence[Named], config: BaseConfig, job: Job) -> Changes:
+        """Replace everything by what stands at `paths` now, in one transaction: readers see the old base or the new."""
+        texts = root_texts(paths)
+        with scratch_folder() as scratch:
+            listings = {number: _looked(number, text, scratch, job) for number, text in enumerate(texts, start=1)}
+            reading = _read(listings, job)
+        if not reading.documents and not reading.failures:
+            raise UsageError("rag.nothing-to-read", paths=", ".join(texts))
         if not reading.documents:
             raise _nothing_read([failure for _, failure in reading.failures])
+        ready, space = prepared(reading.documents, config, self.cache_path, job)
         with self.truth.writing():
             self.truth.clear()
-            self._configure(config)
-            numbers = {number: self.truth.root(path) for number, path in roots.items()}
-            for root, document in job.track(reading.documents, "documents"):
-                self._put(document, numbers[root])
+            self.configure(config, space)
+            numbers = {number: self.truth.root(text) for number, text in enumerate(texts, start=1)}
+            for each in ready:
+                self.truth.put(each.document, each.chunks, root=numbers[each.root], vectors=each.vectors)
             for root, failure in reading.failures:
                 self.truth.put_failure(failure, root=numbers[root])
         self._save()
+        self.calibrate(job)
         return Changes(
             added=[document.source.uri for _, document in reading.documents],
             failed=[failure for _, failure in reading.failures],
         )
 
+    def reconfigure(self, config: BaseConfig, job: Job) -> bool:
+        """Cut all documents anew and give them new vectors, in one transaction; until then the old ones serve.
+
+        Returns whether there was anything to do: the settings differ, or the embedder is no longer the same.
+
+        Raises:
+            BackendError: the embedder failed; the base stays as it was, and the next try goes on from the cache
+        """
+        space = current_space(config, job)
+        if config == self.config and space == self.space:
+            return False
+        with self.truth.reading():
+            rows = self.truth.documents()
+            documents = [(each.row, self.truth.document(each.row)) for each in rows]
+        ready, space = prepared(documents, config, self.cache_path, job)
+        with self.truth.writing():
+            still = {(each.row, each.document_id) for each in self.truth.documents()}
+            if still != {(each.row, each.document_id) for each in rows}:
+                raise LimitError("rag.changed-meanwhile", name=self.name)
+            self.configure(config, space)
+            for each in ready:
+                self.truth.recut(each.root, each.chunks, each.vectors)
+        self._save()
+        self.calibrate(job)
+        return True
+
     def _follow(self, roots: Sequence[int], job: Job) -> Changes:
-        """Bring the base in line with the files below some roots. Each document is kept as soon as it is read."""
-        places = self.truth.roots()
+        """Bring the base in line with what stands at some roots. Each document is kept as soon as it is read."""
+        texts = self.truth.roots()
         broken = {(root, failure.uri): failure for root, failure in self.truth.failures()}
         changes = Changes()
-        waiting: list[FoundFile] = []
-        for root in roots:
-            known = self.truth.known(root)
-            if not places[root].parent.exists() or (len(known) > 1 and not places[root].exists()):
-                changes.failed.append(_missing(places[root]))  # an unmounted disk must not empty the base
-                continue
-            found = find_files(places[root], root) if places[root].exists() else []
-            for gone in sorted(set(known) - {file.uri for file in found}):
-                self.truth.remove(root, gone)
-                changes.removed.append(gone)
-            for file in found:
-                if known.get(file.uri) == file.sha256 and file.sha256:
-                    if (root, file.uri) in broken:
-                        changes.failed.append(broken[root, file.uri])
-                    else:
-                        changes.unchanged += 1
-                else:
-                    waiting.append(file)
-                    (changes.changed if file.uri in known else changes.added).append(file.uri)
-        reading = read_files(waiting, places, job)
-        for root, document in job.track(reading.documents, "documents"):
-            self._put(document, root)
-        for root, failure in reading.failures:
-            self.truth.put_failure(failure, root=root)
-            changes.failed.append(failure)
+        with scratch_folder() as scratch:
+            listings: dict[int, Listing] = {}
+            for root in roots:
+                known = self.truth.known(root)
+                listing = list_root(root, Root(texts[root]), scratch, job, known_count=len(known))
+                self._drop_gone(root, known, listing, changes)
+                changes.failed += [each for each in listing.failures if each.uri in known or not listing.is_complete]
+                listings[root] = _only_new(root, known, listing, broken, changes)
+            reading = _read(listings, job)
+        try:
+            self._take_in(reading.documents, job)
+            for root, failure in reading.failures:
+                self.truth.put_failure(failure, root=root)
+        finally:
+            self._save()
+        told = {failure.uri for failure in changes.failed}
+        changes.failed += [failure for _, failure in reading.failures if failure.uri not in told]
         failed = {failure.uri for failure in changes.failed}
         changes.added = [uri for uri in changes.added if uri not in failed]
         changes.changed = [uri for uri in changes.changed if uri not in failed]
-        self._save()
+        self.calibrate(job)
         return changes
 
-    def _put(self, document: Document, root: int) -> None:
-        self.truth.put(with_language(document), chunk_document(document, self._config), root=root)
+    def _drop_gone(self, root: int, known: Mapping[str, str], listing: Listing, changes: Changes) -> None:
+        if not listing.is_complete:
+            return
+        there = {file.uri for file in listing.files}
+        there |= {document.source.uri for document in listing.documents} | {each.uri for each in listing.failures}
+        for gone in sorted(set(known) - there):
+            self.truth.remove(root, gone)
+            changes.removed.append(gone)
 
-    @property
-    def _config(self) -> ChunkConfig:
-        written = self.truth.meta("config")
-        return ChunkConfig.model_validate_json(written) if written else ChunkConfig()
+    def _take_in(self, documents: Sequence[tuple[int, Document]], job: Job) -> None:
+        """Keep documents, each in a transaction of its own, as soon as it is ready."""
+        if not documents:
+            return
+        config = self.config
 
-    def _configure(self, config: ChunkConfig) -> None:
+        def keep(each: Prepared) -> None:
+            self.truth.put(each.document, each.chunks, root=each.root, vectors=each.vectors)
+
+        def check(space: Space | None) -> None:
+            if space != self.space:
+                raise UsageError("rag.other-embedder", name=self.name, ref=config.embed)
+
+        take_in(documents, config, self.cache_path, job, keep, check)
+
+    def configure(self, config: BaseConfig, space: Space | None) -> None:
+        """Set how an empty base is made, and what its vectors live in."""
         self.truth.set_meta("config", canonical_json(config.model_dump()).decode())
+        self.truth.set_meta("space", canonical_json(space).decode() if space else "")
+        self.truth.set_meta("weights", "")
+
+    def calibrate(self, job: Job | None = None, *, is_forced: bool = False) -> None:
+        """Measure how much vectors may say, where the base has any and a fifth of it changed since the last time."""
+        space = self.space
+        if space is None or self.is_snapshot:
+            return
+        chunks = self.truth.chunk_count()
+        measured = int(self.truth.meta("weights_at") or 0)
+        if not is_forced and self.weights and abs(chunks - measured) <= _RECALIBRATED_AT * max(measured, 1):
+            return
+        from lianlu.core import aio
+        from lianlu.rag.probing import weights_of
+
+        weights = aio.run(lambda: weights_of(self, space), job)
+        with self.truth.writing():
+            self.truth.set_meta("weights", canonical_json(msgspec.to_builtins(weights)).decode())
+            self.truth.set_meta("weights_at", str(chunks))
+        self._save()
 
     # ------------------------------------------------------------------ what is derived
 
-    def _refresh(self) -> None:
-        """Bring the index to the state being read: from memory, the sidecar, or the chunks themselves."""
-        if self._generation >= 0 and self.is_snapshot:
-            return
-        identity, generation = self.truth.state()
-        if generation != self._generation:
-            self._documents.clear()
-            loaded = load_sidecar(self._sidecar, identity)
-            if loaded is not None and (self._generation < 0 or loaded[1] == generation):
-                self._index = loaded[0]
-            if loaded is None or loaded[1] != generation:
-                self._index = self._index.changed(self.truth.chunk_ids(), self._texts)
-                if not self.is_snapshot:
-                    try_save_sidecar(self._sidecar, self._index, identity, generation)
-        self._generation = generation
+    @property
+    def vectors(self) -> DenseIndex | None:
+        """The vectors of the state that is read now; None for a base that is searched by words."""
+        with self.truth.reading():
+            self._refresh()
+        return self._indexes.vectors
 
-    def _texts(self, rows: Sequence[int]) -> Iterable[str]:
-        for start in range(0, len(rows), 500):
-            some = rows[start : start + 500]
-            found = self.truth.chunks(some)
-            for row in some:
-                yield indexed_text(found[row])
+    def _refresh(self) -> None:
+        if self._indexes.refresh():
+            self._documents.clear()
 
     def _save(self) -> None:
-        """Write the sidecar of the new state, so that the next reader need not."""
+        """Write the sidecars of the new state, so that the next reader need not."""
         with self.truth.reading():
             self._refresh()
 
 
-def with_language(document: Document) -> Document:
-    """The document with its language, told from the text where nobody has said it."""
-    if document.language:
-        return document
-    return msgspec.structs.replace(document, language=language_of(document.markdown))
+def remove_files(path: Path) -> None:
+    """Delete a base with all that was derived from it."""
+    for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm"), *sidecar_files(path)):
+        each.unlink(missing_ok=True)
 
 
-def _missing(path: Path) -> Failure:
-    error = UsageError("file.missing", path=str(path))
-    return Failure(
-        uri=str(path),
-        code=error.code,
-        reason=error.message("en"),
-        hint=error.hint("en"),
-        facts={"path": str(path)},
-    )
-
-
-def base_path(name: str, *, root: Path | None = None, settings: Settings | None = None, create: bool = True) -> Path:
-    """Where a base of this name lies in the store. Without `create` the store may be read-only.
+def _has_anything(root: Root) -> bool:
+    """Whether there may be something to read; only paths are looked at.
 
     Raises:
-        UsageError: rag.bad-name, store.absent
+        UsageError: file.missing
     """
-    _check_name(name)
-    return open_store(root, settings=settings, create=create).state("kb", name + _SUFFIX)
+    return root.kind != "path" or bool(find_files(root.path, 0))
 
 
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
-        raise UsageError("rag.bad-name", name=name, limit=_LONGEST_NAME)
-
-
-def names(*, root: Path | None = None, settings: Settings | None = None) -> list[str]:
-    """The names of all bases in the store."""
-    try:
-        folder = base_path("x", root=root, settings=settings, create=False).parent
-    except UsageError as error:
-        if error.code != "store.absent":
-            raise
-        return []
-    return sorted(path.stem for path in folder.glob(f"*{_SUFFIX}"))
-
-
-def open_base(name: str, *, root: Path | None = None, settings: Settings | None = None) -> KnowledgeBase:
-    """Open a base by name.
+def _looked(number: int, text: str, scratch: Path, job: Job) -> Listing:
+    """What stands at a root that is named for the first time: one that is missing is a mistake.
 
     Raises:
-        UsageError: rag.unknown-base, with the nearest names; rag.bad-name
-        DataError: rag.corrupt, rag.format
+        UsageError: file.missing
     """
-    known = names(root=root, settings=settings)
-    if name not in known:
-        _check_name(name)
-        raise UsageError("rag.unknown-base", name=name, suggestion=suggest(name, known))
-    path = base_path(name, root=root, settings=settings, create=False)
-    return KnowledgeBase(Truth.open(path, name))
+    root = Root(text)
+    if root.kind == "path" and not root.path.exists():
+        raise UsageError("file.missing", path=text)
+    return list_root(number, root, scratch, job)
 
 
-def build(
-    name: str,
-    paths: Path | str | Sequence[Path | str],
-    *,
-    config: ChunkConfig | None = None,
-    job: Job | None = None,
-    root: Path | None = None,
-    settings: Settings | None = None,
-) -> tuple[KnowledgeBase, Changes]:
-    """Make a base from files and folders. One that exists is replaced, all at once; a damaged file is replaced too.
+def _only_new(
+    root: int,
+    known: Mapping[str, str],
+    listing: Listing,
+    broken: Mapping[tuple[int, str], Failure],
+    changes: Changes,
+) -> Listing:
+    """What of a listing is to be read; the rest is counted."""
 
-    A new base is made aside and appears when it is whole: a build that is stopped or killed leaves none.
-
-    Raises:
-        UsageError: file.missing, rag.bad-name, rag.no-paths, rag.nothing-to-read
-        DataError: rag.nothing-read; a base of that name stays as it was
-        LimitError: rag.busy, file.disk-full
-    """
-    named = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    if not named:
-        raise UsageError("rag.no-paths", verb="build", name=name)
-    path = base_path(name, root=root, settings=settings)
-    how = config or ChunkConfig()
-    job = job or Job("rag")
-    if not path.exists():
-        with open_store(root, settings=settings).workspace() as place:
-            draft = place / path.name
-            with KnowledgeBase(Truth.create(draft, name)) as new:
-                changes = new.rebuild(named, how, job)
-            if _published(draft, path):
-                return KnowledgeBase(Truth.open(path, name)), changes
-    with ExitStack() as until_built:
-        base = until_built.enter_context(KnowledgeBase(_opened(path, name)))
-        changes = base.rebuild(named, how, job)
-        until_built.pop_all()
-    return base, changes
-
-
-def _published(draft: Path, path: Path) -> bool:
-    """Whether a new base now stands at its place, whole; not if somebody else has made one of that name meanwhile."""
-    try:
-        os.link(draft, path)
-    except FileExistsError:
+    def is_new(uri: str, sha256: str) -> bool:
+        if known.get(uri) != sha256 or not sha256:
+            (changes.changed if uri in known else changes.added).append(uri)
+            return True
+        if (root, uri) in broken:
+            changes.failed.append(broken[root, uri])
+        else:
+            changes.unchanged += 1
         return False
-    except OSError:  # a file system without hard links
-        draft.replace(path)
-    with suppress(OSError):  # what is derived can be made again
-        draft.with_suffix(_SIDECAR).replace(path.with_suffix(_SIDECAR))
-    sync_folder(path.parent)
-    return True
+
+    files: list[FoundFile] = [file for file in listing.files if is_new(file.uri, file.sha256)]
+    documents = [each for each in listing.documents if is_new(each.source.uri, each.source.sha256)]
+    failures = [each for each in listing.failures if listing.is_complete or each.uri not in known]
+    return Listing(files, documents, failures, listing.is_complete)
+
+
+def _read(listings: Mapping[int, Listing], job: Job) -> Reading:
+    """The documents of some listings, and what failed, with the numbers of their roots."""
+    files = [file for listing in listings.values() for file in listing.files]
+    reading = read_files(files, job)
+    ready = [(root, document) for root, listing in listings.items() for document in listing.documents]
+    failed = [(root, failure) for root, listing in listings.items() for failure in listing.failures]
+    return Reading((*reading.documents, *ready), (*reading.failures, *failed))
 
 
 def _nothing_read(failures: Sequence[Failure]) -> DataError:
     """None of the files could be read: an error, and a base of that name stays as it was."""
     return DataError("rag.nothing-read", count=len(failures), reasons=reasons_text(failures))
-
-
-def _opened(path: Path, name: str) -> Truth:
-    try:
-        truth = Truth.create(path, name)
-    except DataError:
-        remove_files(path)
-        return Truth.create(path, name)
-    return truth
-
-
-def remove_files(path: Path) -> None:
-    """Delete a base with all that was derived from it."""
-    for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm"), path.with_suffix(_SIDECAR)):
-        each.unlink(missing_ok=True)

@@ -67,10 +67,20 @@ _STEP_LIKE = re.compile(
 
 @dataclass(frozen=True)
 class Found:
-    """A chunk that was found, and its score."""
+    """A chunk that was found.
+
+    Attributes:
+        score: what it is ranked by.
+        lexical: BM25.
+        dense: cosine to the question, where the base has vectors.
+        rerank: what a reranker says of it, where one was asked.
+    """
 
     row: ChunkRow
     score: float
+    lexical: float = 0.0
+    dense: float | None = None
+    rerank: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """The steps `rag.build` and `rag.ask`: in a chain a knowledge base is an immutable snapshot, answered from as it stands.
 
-`index.sqlite` is the base and `index.lexical` its index; both are bytes of the documents and the recipe alone.
+`index.sqlite` is the base, `index.lexical` and `index.vectors` are its indexes; all are bytes of the documents, the
+recipe and the embedder alone.
 `answers.jsonl` has one Answer a line, in the order of the questions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,36 +23,52 @@ from lianlu.core.recipe import Recipe
 from lianlu.core.step import ModelInput, Outside, Step, Summary
 from lianlu.rag.answer import Answer
 from lianlu.rag.asking import ask_base
-from lianlu.rag.base import KnowledgeBase, with_language
-from lianlu.rag.lexical import save_sidecar
+from lianlu.rag.base import CACHE, KnowledgeBase
+from lianlu.rag.calibration import LanguageWeight
+from lianlu.rag.config import BaseConfig
+from lianlu.rag.embedding import Prepared, Space
+from lianlu.rag.intake import prepared
+from lianlu.rag.lexical import save_lexical
+from lianlu.rag.probing import weights_of
 from lianlu.rag.truth import write_snapshot
-from lianlu.text.chunks import ChunkConfig, chunk_document
+from lianlu.rag.vectors import save_vectors
+from lianlu.records import Failure
 from lianlu.text.documents import load_documents, load_failures
 
 __all__ = ["ANSWERS", "ASK", "BUILD", "INDEX", "RagAsk", "RagAskRecipe", "RagBuild", "RagBuildRecipe", "open_index"]
 
 INDEX = "index.sqlite"
 _REQUESTS = "requests.sqlite"
-_SIDECAR = "index.lexical"
+_LEXICAL = "index.lexical"
+_VECTORS = "index.vectors"
 ANSWERS = "answers.jsonl"
 _PROMPT = "prompt.md"
 
 
 class RagBuildRecipe(Recipe):
-    """How documents are cut."""
+    """How documents are cut, and which models find them."""
 
     size: int = Field(default=400, ge=20, le=100_000, description="size of a chunk, in Chinese characters")
     smallest: int = Field(default=40, ge=0, description="a section smaller than this joins the next one")
+    embed: str | None = Field(
+        default=None, description="ModelRef that turns texts into vectors; null searches by words"
+    )
+    rerank: str | None = Field(default=None, description="ModelRef that orders the best passages anew; null leaves it")
 
 
 class RagBuild(Step):
     """Documents in, a knowledge base out."""
 
     name = "rag.build"
-    version = 1
+    version = 2
     recipe = RagBuildRecipe
     inputs: Mapping[str, str] = {"documents": "documents"}
     outputs: Mapping[str, str] = {"index": "index"}
+
+    def outside(self, recipe: RagBuildRecipe) -> Iterable[Outside]:
+        """The embedder, with its fingerprint if it is pinned. Raises UsageError llm.*."""
+        if recipe.embed is not None:
+            yield ModelInput(recipe.embed, _fingerprint(recipe.embed))
 
     def run(self, recipe: RagBuildRecipe, inputs: Mapping[str, Files], job: Job) -> Summary:
         """Fill `index`.
@@ -60,14 +77,21 @@ class RagBuild(Step):
             DataError: text.no-documents, text.documents-broken
             LimitError: file.disk-full
         """
-        config = ChunkConfig(size=recipe.size, smallest=recipe.smallest)
-        documents = [with_language(each) for each in load_documents(inputs["documents"])]
-        chunked = [(each, list(chunk_document(each, config))) for each in job.track(documents, "documents")]
+        config = BaseConfig(size=recipe.size, smallest=recipe.smallest, embed=recipe.embed, rerank=recipe.rerank)
+        documents = [(0, each) for each in load_documents(inputs["documents"])]
+        cache = job.scratch / CACHE if job.scratch is not None else None
+        ready, space = prepared(documents, config, cache, job)
         folder = job.folder("index")
         failures = load_failures(inputs["documents"])
-        write_snapshot(folder / INDEX, chunked, failures, canonical_json(config.model_dump()).decode())
+        _write(folder / INDEX, ready, failures, config, space)
+        if space is not None:
+            with KnowledgeBase.open_snapshot(folder / INDEX) as base:
+                weights = aio.run(lambda: weights_of(base, space), job)
+            _write(folder / INDEX, ready, failures, config, space, weights)
         with KnowledgeBase.open_snapshot(folder / INDEX) as base:
-            save_sidecar(folder / _SIDECAR, base.index, *base.truth.state())
+            save_lexical(folder / _LEXICAL, base.index, *base.truth.state())
+            if space is not None and base.vectors is not None:
+                save_vectors(folder / _VECTORS, base.vectors.pieces, *base.truth.state(), space.id)
             status = base.status()
         return {
             "documents": status.documents,
@@ -143,7 +167,23 @@ def open_index(files: Files) -> KnowledgeBase:
     """
     if INDEX not in files:
         raise DataError("rag.no-index", kind=files.kind, file=INDEX)
-    return KnowledgeBase.open_snapshot(files[INDEX], sidecar=files.get(_SIDECAR))
+    return KnowledgeBase.open_snapshot(files[INDEX], lexical=files.get(_LEXICAL), vectors=files.get(_VECTORS))
+
+
+def _write(
+    path: Path,
+    ready: Sequence[Prepared],
+    failures: Sequence[Failure],
+    config: BaseConfig,
+    space: Space | None,
+    weights: Mapping[str, LanguageWeight] | None = None,
+) -> None:
+    meta = {"space": canonical_json(space).decode()} if space else {}
+    if weights:
+        meta["weights"] = canonical_json(weights).decode()
+    documents = [(each.document, each.chunks) for each in ready]
+    vectors = [each.vectors for each in ready]
+    write_snapshot(path, documents, failures, canonical_json(config.model_dump()).decode(), vectors=vectors, meta=meta)
 
 
 def _instructions(prompt: Files | None) -> str:

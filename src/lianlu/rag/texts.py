@@ -64,6 +64,90 @@ ERRORS: dict[str, ErrorText] = {
         Text("no files or folders were named", "没有指定文件或文件夹"),
         Text("`lianlu rag {verb} {name} PATHS…`", "`lianlu rag {verb} {name} 路径…`"),
     ),
+    "rag.compare-needs-model": ErrorText(
+        Text("--compare asks a model twice, and none was named", "--compare 要问同一个模型两次，但没有指定模型"),
+        Text(
+            "`lianlu rag ask {name} QUESTION --compare --model REF`",
+            "`lianlu rag ask {name} 问题 --compare --model REF`",
+        ),
+    ),
+    "rag.bad-request": ErrorText(
+        Text("the request cannot be read: {why}", "无法读取请求：{why}"),
+        Text('send JSON such as {{"question": "…"}}', '请发送 JSON，例如 {{"question": "…"}}'),
+    ),
+    "rag.no-such-source": ErrorText(
+        Text("the knowledge base has no document {document!r}", "知识库中没有文档 {document!r}"),
+        Text("it may have changed since; ask again", "文档可能已更新，请重新提问"),
+    ),
+    "rag.bad-address": ErrorText(
+        Text("{address!r} is no web address", "{address!r} 不是有效的网址"),
+        Text("write it whole, such as https://example.org/page", "请写完整，例如 https://example.org/page"),
+    ),
+    "rag.web-refused": ErrorText(
+        Text("{address} answered with HTTP status {status}", "{address} 返回 HTTP 状态 {status}"),
+        Text("open it in a browser; a page behind a login cannot be read", "请用浏览器确认；需要登录的页面无法读取"),
+    ),
+    "rag.web-failed": ErrorText(
+        Text("{address} could not be fetched: {why}", "无法获取 {address}：{why}"),
+        Text(
+            "check the address and the network, then `lianlu rag update`",
+            "请检查网址和网络，再运行 `lianlu rag update`",
+        ),
+    ),
+    "rag.web-too-large": ErrorText(
+        Text("{address} gives more than {limit} bytes", "{address} 的内容超过 {limit} 字节"),
+        Text("download it and add the file, or a part of it", "请下载后加入该文件或其中一部分"),
+    ),
+    "rag.bad-filter": ErrorText(
+        Text("{filter!r} is no filter", "{filter!r} 不是有效的筛选条件"),
+        Text(
+            "write --where NAME=VALUE, such as --where author='Li Lei'",
+            "请写成 --where 名字=值，例如 --where author=李雷",
+        ),
+    ),
+    "rag.bad-date": ErrorText(
+        Text("{date!r} is no date", "{date!r} 不是有效的日期"),
+        Text("write YYYY, YYYY-MM or YYYY-MM-DD", "请写成 YYYY、YYYY-MM 或 YYYY-MM-DD"),
+    ),
+    "rag.one-database": ErrorText(
+        Text("--sql goes with one database, {count} were named", "--sql 只能配一个数据库，却给了 {count} 个"),
+        Text(
+            "`lianlu rag {verb} NAME FILE.sqlite --sql 'SELECT …'`; add further ones one by one",
+            "`lianlu rag {verb} 名字 文件.sqlite --sql 'SELECT …'`；其余的请逐个加入",
+        ),
+    ),
+    "rag.other-embedder": ErrorText(
+        Text(
+            "{ref} is not the model that read the knowledge base {name!r}: its vectors cannot be compared",
+            "{ref} 已不是知识库 {name!r} 建库时的模型：向量无法比较",
+        ),
+        Text(
+            "`lianlu rag update {name} --embed {ref}` reads all documents anew; until then the old vectors serve",
+            "`lianlu rag update {name} --embed {ref}` 会重新计算全部向量；完成前仍使用旧向量",
+        ),
+    ),
+    "rag.other-dimensions": ErrorText(
+        Text(
+            "{ref} gave vectors of shape {found}, not of {expected} numbers",
+            "{ref} 给出的向量形状为 {found}，而不是 {expected} 维",
+        ),
+        Text("check that the server still offers the same model", "请确认服务提供的仍是同一个模型"),
+    ),
+    "rag.changed-meanwhile": ErrorText(
+        Text(
+            "the knowledge base {name!r} was changed by another process meanwhile",
+            "知识库 {name!r} 期间被另一个进程修改",
+        ),
+        Text("run the command again: what was computed is kept", "请再运行一次：已计算的结果都还在"),
+    ),
+    "rag.exists": ErrorText(
+        Text("there is a knowledge base {name!r} already", "已有名为 {name!r} 的知识库"),
+        Text("choose another name, or give --replace", "请换一个名字，或加上 --replace"),
+    ),
+    "rag.import-broken": ErrorText(
+        Text("{path!r} cannot be taken in: {why}", "无法导入 {path!r}：{why}"),
+        Text("export it again: `lianlu rag export NAME FILE`", "请重新导出：`lianlu rag export 名字 文件`"),
+    ),
     "rag.unknown-document": ErrorText(
         Text("the knowledge base {name!r} has no document {uri!r}", "知识库 {name!r} 中没有文档 {uri!r}"),
         Text(

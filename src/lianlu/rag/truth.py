@@ -1,9 +1,11 @@
 """The one file that is a knowledge base: SQLite in WAL mode, one transaction for each document.
 
-Everything else (the lexical index, later vectors) is derived from it and may be thrown away at any time. A chunk's id is
-never used twice and its text never changes, so whatever was computed for an id stays true; `generation` grows with every
-transaction and tells the derived files when they are stale. A snapshot is the same file without WAL, roots and identity,
-written in canonical order, so that equal documents give equal bytes.
+The indexes are derived from it and may be thrown away at any time. A chunk's id is never used twice and its text never
+changes, so whatever was computed for an id stays true; `generation` grows with every transaction and tells the derived
+files when they are stale, and `gone` remembers which chunks left, so that an index follows in the time of the change, not
+of the base. The vectors stand here too: they cost more than all the rest, and a chunk is never seen without its vector.
+A snapshot is the same file without WAL, roots and identity, written in canonical order, so that equal documents give
+equal bytes.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +21,30 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from lianlu.core.errors import DataError, LimitError, UsageError
 from lianlu.core.files import as_lianlu_error
 from lianlu.core.hashing import digest
+from lianlu.rag.dense import chunk_of, piece_id
+from lianlu.rag.facts import date_of, facts_of
+from lianlu.rag.filters import Filters, conditions
 from lianlu.records import Chunk, Document, Failure, Span
 
-__all__ = ["FORMAT_VERSION", "ChunkRow", "DocumentRow", "Truth", "write_snapshot"]
+__all__ = [
+    "FORMAT_VERSION",
+    "Change",
+    "ChunkRow",
+    "DocumentRow",
+    "Truth",
+    "Vectors",
+    "expected_schema",
+    "write_snapshot",
+]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+Vectors = npt.NDArray[np.float16]
 _BUSY_SECONDS = 10.0
 _NO_ROOT = 0
 _SCHEMA = """
@@ -36,7 +53,7 @@ CREATE TABLE roots (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
 CREATE TABLE documents (
     id INTEGER PRIMARY KEY AUTOINCREMENT, root INTEGER NOT NULL, uri TEXT NOT NULL, sha256 TEXT NOT NULL,
     size INTEGER NOT NULL, document_id TEXT NOT NULL, title TEXT NOT NULL, language TEXT NOT NULL,
-    document BLOB NOT NULL, UNIQUE (root, uri));
+    document BLOB NOT NULL, date TEXT NOT NULL DEFAULT '', UNIQUE (root, uri));
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
     ordinal INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, page INTEGER,
@@ -46,6 +63,23 @@ CREATE TABLE failures (
     root INTEGER NOT NULL, uri TEXT NOT NULL, sha256 TEXT NOT NULL, failure BLOB NOT NULL,
     PRIMARY KEY (root, uri)) WITHOUT ROWID;
 """
+_SCHEMA_2 = """
+CREATE TABLE vectors (
+    chunk INTEGER NOT NULL REFERENCES chunks (id) ON DELETE CASCADE, piece INTEGER NOT NULL, vector BLOB NOT NULL,
+    PRIMARY KEY (chunk, piece)) WITHOUT ROWID;
+CREATE TABLE facts (
+    document INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE, key TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (document, key, value)) WITHOUT ROWID;
+CREATE INDEX facts_by_value ON facts (key, value);
+CREATE TABLE gone (chunk INTEGER PRIMARY KEY, generation INTEGER NOT NULL);
+CREATE INDEX gone_by_generation ON gone (generation);
+"""
+_GONE_TRIGGER = """
+CREATE TRIGGER chunk_gone AFTER DELETE ON chunks BEGIN
+    INSERT INTO gone VALUES (OLD.id, (SELECT CAST(value AS INTEGER) + 1 FROM meta WHERE key = 'generation'));
+END
+"""
+_MOST_GONE = 100_000  # beyond this the log of removed chunks is dropped and the indexes are made anew
 _CHUNK_COLUMNS = (
     "chunks.id, chunks.ordinal, chunks.start, chunks.stop, chunks.page, chunks.headings, chunks.text,"
     " documents.id, documents.document_id, documents.uri, documents.title"
@@ -64,6 +98,15 @@ class DocumentRow:
     document_id: str
     title: str
     language: str
+    date: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Chunks that came and went, by row id, ascending."""
+
+    new: list[int]
+    gone: list[int]
 
 
 @dataclass(frozen=True)
@@ -97,6 +140,7 @@ class Truth:
                 _make_tables(connection, identity=secrets.token_hex(12))
             connection.execute("COMMIT")
             truth = cls(path, connection, name)
+            truth._migrate()
             truth._check_format()
             return truth
 
@@ -116,6 +160,8 @@ class Truth:
                     raise
                 connection = _connect(path, "ro", immutable=True)
             truth = cls(path, connection, name)
+            if os.access(path, os.W_OK):
+                truth._migrate()
             truth._check_format()
             return truth
 
@@ -187,16 +233,16 @@ class Truth:
         with self.writing():
             self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
-    def roots(self) -> dict[int, Path]:
-        """The folders and files this base was built from."""
+    def roots(self) -> dict[int, str]:
+        """What this base was built from: see `rag.sources`."""
         rows = self._all("SELECT id, path FROM roots ORDER BY id")
-        return {int(row): Path(os.fsdecode(path)) for row, path in rows}
+        return {int(row): os.fsdecode(path) for row, path in rows}
 
-    def root(self, path: Path) -> int:
+    def root(self, place: str) -> int:
         """The number of a root, remembered from now on."""
         with self.writing():
-            self._connection.execute("INSERT OR IGNORE INTO roots (path) VALUES (?)", (os.fsencode(path),))
-            return int(self._one("SELECT id FROM roots WHERE path = ?", os.fsencode(path))[0])
+            self._connection.execute("INSERT OR IGNORE INTO roots (path) VALUES (?)", (os.fsencode(place),))
+            return int(self._one("SELECT id FROM roots WHERE path = ?", os.fsencode(place))[0])
 
     def forget_root(self, root: int) -> None:
         with self.writing():
@@ -204,14 +250,25 @@ class Truth:
             self._connection.execute("DELETE FROM failures WHERE root = ?", (root,))
             self._connection.execute("DELETE FROM roots WHERE id = ?", (root,))
 
-    def put(self, document: Document, chunks: Iterable[Chunk], *, root: int = _NO_ROOT) -> None:
-        """Add a document, or replace the one of the same root and uri, in one transaction."""
+    def put(
+        self,
+        document: Document,
+        chunks: Sequence[Chunk],
+        *,
+        root: int = _NO_ROOT,
+        vectors: Sequence[Vectors] | None = None,
+    ) -> None:
+        """Add a document, or replace the one of the same root and uri, in one transaction.
+
+        Args:
+            vectors: for each chunk those of its pieces, (pieces, D).
+        """
         source = document.source
         with self.writing():
             self._drop(root, source.uri)
             cursor = self._connection.execute(
-                "INSERT INTO documents (root, uri, sha256, size, document_id, title, language, document)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO documents (root, uri, sha256, size, document_id, title, language, document, date)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     root,
                     source.uri,
@@ -221,23 +278,50 @@ class Truth:
                     document.title,
                     document.language,
                     msgspec.json.encode(document, order="deterministic"),
+                    date_of(document.meta),
                 ),
             )
+            row = cursor.lastrowid
+            assert row is not None
             self._connection.executemany(
-                "INSERT INTO chunks (document, ordinal, start, stop, page, headings, text) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO facts VALUES (?, ?, ?)", ((row, key, value) for key, value in facts_of(document.meta))
+            )
+            self._put_chunks(row, chunks, vectors)
+
+    def _put_chunks(self, document_row: int, chunks: Sequence[Chunk], vectors: Sequence[Vectors] | None) -> None:
+        first = int(self._one("SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'chunks'")[0])
+        self._connection.executemany(
+            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
                 (
-                    (
-                        cursor.lastrowid,
-                        chunk.ordinal,
-                        chunk.span.start,
-                        chunk.span.end,
-                        chunk.page,
-                        msgspec.json.encode(chunk.headings).decode(),
-                        chunk.text,
-                    )
-                    for chunk in chunks
+                    first + number,
+                    document_row,
+                    chunk.ordinal,
+                    chunk.span.start,
+                    chunk.span.end,
+                    chunk.page,
+                    msgspec.json.encode(chunk.headings).decode(),
+                    chunk.text,
+                )
+                for number, chunk in enumerate(chunks)
+            ),
+        )
+        if vectors is not None:
+            assert len(vectors) == len(chunks), "vectors for each chunk"
+            self._connection.executemany(
+                "INSERT INTO vectors VALUES (?, ?, ?)",
+                (
+                    (first + number, piece, vector.astype("<f2").tobytes())
+                    for number, pieces in enumerate(vectors)
+                    for piece, vector in enumerate(pieces)
                 ),
             )
+
+    def recut(self, document_row: int, chunks: Sequence[Chunk], vectors: Sequence[Vectors] | None) -> None:
+        """Replace the chunks of a document that stays as it is."""
+        with self.writing():
+            self._connection.execute("DELETE FROM chunks WHERE document = ?", (document_row,))
+            self._put_chunks(document_row, chunks, vectors)
 
     def put_failure(self, failure: Failure, *, root: int = _NO_ROOT) -> None:
         """Note that a source could not be read; an older reading of it is dropped, because it is no longer true."""
@@ -258,6 +342,13 @@ class Truth:
         with self.writing():
             for table in ("chunks", "documents", "failures", "roots"):
                 self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+            self.forget_gone()
+
+    def forget_gone(self) -> None:
+        """Drop the log of removed chunks: indexes older than now are made anew."""
+        with self.writing():
+            self._connection.execute("DELETE FROM gone")
+            self.set_meta("gone_since", str(self.state()[1] + 1))
 
     def known(self, root: int) -> dict[str, str]:
         """uri -> sha256 of all that was read or tried below a root."""
@@ -269,7 +360,7 @@ class Truth:
         return {str(uri): str(sha256) for uri, sha256 in rows}
 
     def documents(self) -> list[DocumentRow]:
-        columns = "id, root, uri, sha256, size, document_id, title, language"
+        columns = "id, root, uri, sha256, size, document_id, title, language, date"
         rows = self._all(f"SELECT {columns} FROM documents ORDER BY uri, root")  # noqa: S608 - our own names
         return [DocumentRow(*row) for row in rows]
 
@@ -293,6 +384,68 @@ class Truth:
 
     def chunk_ids(self) -> list[int]:
         return [int(row[0]) for row in self._all("SELECT id FROM chunks ORDER BY id")]
+
+    def chunk_owners(self) -> list[tuple[int, int]]:
+        """Row ids of all chunks, each with that of its document."""
+        return [(int(row), int(document)) for row, document in self._all("SELECT id, document FROM chunks ORDER BY id")]
+
+    def changes_since(self, generation: int, last_id: int) -> Change | None:
+        """What happened to the chunks after a generation whose last chunk was `last_id`; None if that is not known."""
+        if generation < int(self.meta("gone_since") or 0):
+            return None
+        new = [int(row[0]) for row in self._all("SELECT id FROM chunks WHERE id > ? ORDER BY id", last_id)]
+        gone = self._all(
+            "SELECT chunk FROM gone WHERE generation > ? AND chunk <= ? ORDER BY chunk", generation, last_id
+        )
+        return Change(new, [int(row[0]) for row in gone])
+
+    def chunks_matching(self, filters: Filters) -> npt.NDArray[np.int64]:
+        """Row ids of the chunks of documents that pass, ascending."""
+        where, values = conditions(filters)
+        query = f"SELECT id FROM chunks WHERE document IN (SELECT id FROM documents WHERE {where}) ORDER BY id"  # noqa: S608
+        return np.fromiter((row[0] for row in self._all(query, *values)), dtype=np.int64)
+
+    def pieces(self, chunks: Sequence[int] | None = None) -> list[int]:
+        """Ids of the pieces that have vectors, ascending; of all chunks or of some."""
+        if chunks is None:
+            rows = self._all("SELECT chunk, piece FROM vectors ORDER BY chunk, piece")
+            return [piece_id(chunk, piece) for chunk, piece in rows]
+        found: list[int] = []
+        for start in range(0, len(chunks), 500):
+            some = chunks[start : start + 500]
+            marks = ",".join("?" * len(some))
+            rows = self._all(f"SELECT chunk, piece FROM vectors WHERE chunk IN ({marks})", *some)  # noqa: S608
+            found += (piece_id(chunk, piece) for chunk, piece in rows)
+        return sorted(found)
+
+    def vectors(self, pieces: Sequence[int], dimensions: int) -> Vectors:
+        """Vectors of pieces in the order asked for, (N, D).
+
+        Raises:
+            DataError: rag.corrupt: a vector is missing or of another length
+        """
+        found = np.empty((len(pieces), dimensions), dtype=np.float16)
+        for start in range(0, len(pieces), 500):
+            some = pieces[start : start + 500]
+            chunks = sorted({chunk_of(piece) for piece in some})
+            marks = ",".join("?" * len(chunks))
+            rows = self._all(f"SELECT chunk, piece, vector FROM vectors WHERE chunk IN ({marks})", *chunks)  # noqa: S608
+            blobs = {piece_id(chunk, piece): blob for chunk, piece, blob in rows}
+            for number, piece in enumerate(some, start=start):
+                blob = blobs.get(piece, b"")
+                if len(blob) != 2 * dimensions:
+                    why = f"vector of chunk {chunk_of(piece)} has {len(blob) // 2} numbers, not {dimensions}"
+                    raise DataError("rag.corrupt", path=str(self.path), name=self.name, why=why)
+                found[number] = np.frombuffer(blob, dtype="<f2")
+        return found
+
+    def vectors_of(self, chunk: int, dimensions: int) -> Vectors:
+        """Vectors of the pieces of a chunk, (pieces, D). Raises as `vectors`."""
+        return self.vectors(self.pieces([chunk]), dimensions)
+
+    def embedded_count(self) -> int:
+        """How many chunks have vectors."""
+        return int(self._one("SELECT count(DISTINCT chunk) FROM vectors")[0])
 
     def chunks(self, rows: Sequence[int]) -> dict[int, ChunkRow]:
         """Chunks by their row ids; absent ones are left out."""
@@ -325,6 +478,22 @@ class Truth:
     def _drop(self, root: int, uri: str) -> None:
         self._connection.execute("DELETE FROM documents WHERE root = ? AND uri = ?", (root, uri))
         self._connection.execute("DELETE FROM failures WHERE root = ? AND uri = ?", (root, uri))
+
+    def _migrate(self) -> None:
+        """Bring a base of format 1 up to date: it lacks what came with vectors and filters, nothing in it changes."""
+        if self._connection.in_transaction or self.meta("format_version") != "1":
+            return
+        with self.writing():
+            self._connection.execute("ALTER TABLE documents ADD COLUMN date TEXT NOT NULL DEFAULT ''")
+            _make_newer_tables(self._connection)
+            for row, content in self._all("SELECT id, document FROM documents"):
+                meta = self._decoded(content, Document).meta
+                self._connection.execute("UPDATE documents SET date = ? WHERE id = ?", (date_of(meta), row))
+                self._connection.executemany(
+                    "INSERT INTO facts VALUES (?, ?, ?)", ((row, key, value) for key, value in facts_of(meta))
+                )
+            self.set_meta("format_version", str(FORMAT_VERSION))
+            self.forget_gone()
 
     def _check_format(self) -> None:
         try:
@@ -362,9 +531,19 @@ class Truth:
 
 
 def write_snapshot(
-    path: Path, documents: Iterable[tuple[Document, Sequence[Chunk]]], failures: Iterable[Failure], config: str
+    path: Path,
+    documents: Iterable[tuple[Document, Sequence[Chunk]]],
+    failures: Iterable[Failure],
+    config: str,
+    *,
+    vectors: Sequence[Sequence[Vectors] | None] = (),
+    meta: Mapping[str, str] | None = None,
 ) -> None:
     """Write a base that never changes. The same documents in the same order give the same bytes.
+
+    Args:
+        vectors: of each document's chunks, where it has any.
+        meta: what else is said of the base.
 
     Raises:
         LimitError: file.disk-full
@@ -377,28 +556,48 @@ def write_snapshot(
         connection.execute("BEGIN")
         _make_tables(connection, identity="")
         truth = Truth(path, connection, path.name)
-        ids: list[str] = [config]
+        ids: list[str] = [config, *(part for pair in sorted((meta or {}).items()) for part in pair)]
         taken: dict[str, int] = {}
-        for document, chunks in documents:
+        for number, (document, chunks) in enumerate(documents):
             root = taken.get(document.source.uri, _NO_ROOT)
             taken[document.source.uri] = root + 1
-            truth.put(document, chunks, root=root)
+            truth.put(document, chunks, root=root, vectors=vectors[number] if vectors else None)
             ids += (document.id, document.source.uri)
         for failure in failures:
             truth.put_failure(failure, root=taken.get(failure.uri, _NO_ROOT))
         connection.execute("UPDATE meta SET value = ? WHERE key = 'identity'", (digest(*ids),))
-        connection.execute("INSERT INTO meta VALUES ('config', ?)", (config,))
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", sorted({**(meta or {}), "config": config}.items()))
         connection.execute("COMMIT")
         connection.execute("VACUUM")
         connection.close()
 
 
+def expected_schema() -> dict[str, str]:
+    """Name and statement of every table, index and trigger of a base."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        _make_tables(connection, identity="")
+        return dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+    finally:
+        connection.close()
+
+
 def _make_tables(connection: sqlite3.Connection, *, identity: str) -> None:
-    for statement in _SCHEMA.split(";"):
-        if statement.strip():
-            connection.execute(statement)
+    _run_all(connection, _SCHEMA)
+    _make_newer_tables(connection)
     rows = {"format_version": str(FORMAT_VERSION), "generation": "0", "identity": identity}
     connection.executemany("INSERT INTO meta VALUES (?, ?)", sorted(rows.items()))
+
+
+def _make_newer_tables(connection: sqlite3.Connection) -> None:
+    _run_all(connection, _SCHEMA_2)
+    connection.execute(_GONE_TRIGGER)
+
+
+def _run_all(connection: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";"):
+        if statement.strip():
+            connection.execute(statement)
 
 
 def _connect(path: Path, mode: Literal["rwc", "rw", "ro"] = "rwc", *, immutable: bool = False) -> sqlite3.Connection:

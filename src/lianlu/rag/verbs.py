@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import click
 import msgspec
 
 from lianlu.core.console import print_table, say
 from lianlu.core.errors import DataError, UsageError, failure_text
+from lianlu.core.files import named_path
 from lianlu.core.i18n import Text, pick
 from lianlu.core.verb import Call, Outcome, RoomGroup, argument, option, verb
-from lianlu.rag.answer import Answer, Citation, Passage
-from lianlu.rag.asking import ask_base
-from lianlu.rag.base import Changes, KnowledgeBase, base_path, build, names, open_base, remove_files
+from lianlu.rag.base import Changes, KnowledgeBase, Status, remove_files
+from lianlu.rag.carry import export_base, import_base
+from lianlu.rag.chat_verbs import ask, chat, place
+from lianlu.rag.config import BaseConfig
+from lianlu.rag.filters import read_filters
+from lianlu.rag.options import filter_options, show_notes
+from lianlu.rag.question import read_question
+from lianlu.rag.retrieval import retrieve_now
+from lianlu.rag.serve_verbs import serve
+from lianlu.rag.shelf import base_path, build, names, open_base
+from lianlu.rag.sources import Named, SqlSource
+from lianlu.rag.watch import watch
 from lianlu.records import Failure
-from lianlu.text.chunks import ChunkConfig
 
 __all__ = ["rag"]
 
@@ -23,36 +33,133 @@ _SHOWN_CHARACTERS = 240
 _SHOWN_FAILURES = 20
 
 
+def _models(command: Any) -> Any:
+    """The options that say how a base is made."""
+    for each in (
+        option(
+            "--rerank", metavar="REF", help=Text("ModelRef of a reranker; `none` for none", "重排模型；`none` 表示不用")
+        ),
+        option(
+            "--embed",
+            metavar="REF",
+            help=Text("ModelRef of an embedder; `none` searches by words", "向量模型；`none` 表示只按词检索"),
+        ),
+        option("--size", type=int, help=Text("size of a chunk in Chinese characters", "片段长度（按汉字计）")),
+    ):
+        command = each(command)
+    return command
+
+
+_SQL_OPTION = option(
+    "--sql",
+    metavar="QUERY",
+    help=Text("read the rows of a SELECT; PATH is the database", "读取 SELECT 的各行；路径为数据库"),
+)
+
+
 @verb(
-    "build", Text("make a base from files and folders (replaces one of that name)", "用文件和文件夹建库（同名则替换）")
+    "build",
+    Text(
+        "make a base from files, folders and web addresses (replaces one of that name)",
+        "用文件、文件夹和网址建库（同名则替换）",
+    ),
 )
 @argument("name")
 @argument("paths", nargs=-1)
-@option("--size", type=int, help=Text("size of a chunk in Chinese characters", "片段长度（按汉字计）"))
-def _build(call: Call, name: str, paths: tuple[str, ...], size: int | None) -> Outcome:
+@_models
+@_SQL_OPTION
+def _build(
+    call: Call,
+    name: str,
+    paths: tuple[str, ...],
+    size: int | None,
+    embed: str | None,
+    rerank: str | None,
+    sql: str | None,
+) -> Outcome:
+    config = _config(BaseConfig(), size, embed, rerank)
     if call.dry_run:
-        return Outcome({"name": name, "path": str(base_path(name, root=call.store)), "paths": list(paths)})
-    config = ChunkConfig() if size is None else _config(size)
+        told = {"name": name, "path": str(base_path(name, root=call.store)), "paths": list(paths)}
+        return Outcome({**told, "config": config.model_dump()})
     replaced = name in names(root=call.store)
-    base, changes = build(name, paths, config=config, job=call.job("rag"), root=call.store)
+    base, changes = build(name, _named("build", paths, sql), config=config, job=call.job("rag"), root=call.store)
     with base:
         return _changed(base, changes, replaced=replaced)
 
 
-@verb("add", Text("add files and folders", "加入文件和文件夹"))
+@verb("add", Text("add files, folders and web addresses", "加入文件、文件夹和网址"))
 @argument("name")
 @argument("paths", nargs=-1)
-def _add(call: Call, name: str, paths: tuple[str, ...]) -> Outcome:
+@_SQL_OPTION
+def _add(call: Call, name: str, paths: tuple[str, ...], sql: str | None) -> Outcome:
     with open_base(name, root=call.store) as base:
-        return _changed(base, base.add(paths, call.job("rag")))
+        return _changed(base, base.add(_named("add", paths, sql), call.job("rag")))
 
 
 @verb("update", Text("read again what changed", "重新读取有变化的文件"))
 @argument("name")
 @argument("paths", nargs=-1)
-def _update(call: Call, name: str, paths: tuple[str, ...]) -> Outcome:
+@_models
+def _update(
+    call: Call, name: str, paths: tuple[str, ...], size: int | None, embed: str | None, rerank: str | None
+) -> Outcome:
     with open_base(name, root=call.store) as base:
-        return _changed(base, base.update(paths, call.job("rag")))
+        job = call.job("rag")
+        config = _config(base.config, size, embed, rerank)
+        if config.embed or config != base.config:
+            base.reconfigure(config, job)
+        return _changed(base, base.update(paths, job))
+
+
+@verb("watch", Text("keep a base up to date while its folders change", "监视文件夹，随时更新知识库"))
+@argument("name")
+@argument("paths", nargs=-1)
+@option(
+    "--every",
+    type=click.FloatRange(0.1),
+    default=2.0,
+    show_default=True,
+    help=Text("seconds between looks", "查看间隔（秒）"),
+)
+def _watch(call: Call, name: str, paths: tuple[str, ...], every: float) -> Outcome:
+    with open_base(name, root=call.store) as base:
+        job = call.job("rag")
+        if paths:
+            _show_changes(base.add(paths, job))
+        say(pick(f"watching {name}; Ctrl-C ends", f"正在监视 {name}；按 Ctrl-C 结束"))
+        looks = 0
+        try:
+            for noticed in watch(base, job, every_seconds=every):
+                looks += 1
+                if noticed.error is not None:
+                    say(f"  ✗ {noticed.error.message()} [{noticed.error.code}]")
+                elif noticed.changes is not None:
+                    _show_changes(noticed.changes)
+        except KeyboardInterrupt:
+            pass
+    return Outcome({"name": name, "updates": looks}, lambda: say(pick("stopped", "已停止")))
+
+
+@verb("export", Text("write a base into one file", "把知识库写成一个文件"))
+@argument("name")
+@argument("file", required=False)
+def _export(call: Call, name: str, file: str | None) -> Outcome:
+    path = named_path(file) if file else call.out_folder(f"rag-{name}") / f"{name}.sqlite"
+    with open_base(name, root=call.store) as base:
+        export_base(base, path, call.job("rag"))
+    size = path.stat().st_size
+    return Outcome({"name": name, "path": str(path), "bytes": size}, lambda: say(f"{path} ({_size(size)})"))
+
+
+@verb("import", Text("take in a base from a file", "从文件导入知识库"))
+@argument("name")
+@argument("file")
+@option("--replace", is_flag=True, help=Text("replace a base of that name", "替换同名知识库"))
+def _import(call: Call, name: str, file: str, replace: bool) -> Outcome:
+    with import_base(name, named_path(file), replaces=replace, job=call.job("rag"), root=call.store) as base:
+        status = base.status()
+        facts = {"name": name, "documents": status.documents, "chunks": status.chunks}
+    return Outcome(facts, lambda: say(_totals(name, status.documents, status.chunks)))
 
 
 @verb("remove", Text("drop documents, or the whole base", "删除文档，或整个知识库"))
@@ -104,7 +211,7 @@ def _list(call: Call) -> Outcome:
 @argument("name")
 def _status(call: Call, name: str) -> Outcome:
     with open_base(name, root=call.store) as base:
-        base.truth.check()
+        base.check()
         status = base.status()
 
     def show() -> None:
@@ -115,6 +222,8 @@ def _status(call: Call, name: str) -> Outcome:
                 (pick("documents", "文档"), status.documents),
                 (pick("chunks", "片段"), status.chunks),
                 (pick("languages", "语言"), languages),
+                (pick("with a date", "有日期"), status.dated),
+                (pick("found by", "检索方式"), _how_found(status)),
                 (pick("from", "来源"), "\n".join(status.roots)),
                 (pick("file", "文件"), status.path),
                 (pick("failed", "失败"), len(status.failures)),
@@ -130,45 +239,71 @@ def _status(call: Call, name: str) -> Outcome:
 @argument("name")
 @argument("query", nargs=-1)
 @option("--top", type=int, default=5, show_default=True, help=Text("how many", "数量"))
-def _search(call: Call, name: str, query: tuple[str, ...], top: int) -> Outcome:
+@filter_options
+def _search(call: Call, name: str, query: tuple[str, ...], top: int, **filters: Any) -> Outcome:
     with open_base(name, root=call.store) as base:
-        passages = base.search(" ".join(query), max(top, 1))
+        retrieved = retrieve_now(base, read_question(" ".join(query)), max(top, 1), read_filters(**filters))
+        passages = [base.passage(each) for each in retrieved.found]
 
     def show() -> None:
+        show_notes(retrieved.notes)
         if not passages:
             say(pick("nothing found", "没有找到"))
         for number, passage in enumerate(passages, start=1):
-            say(f"{number}. {_place(passage)}  ({passage.score:.2f})")
+            say(f"{number}. {place(passage)}  ({passage.score:.2f})")
             say("   " + " ".join(passage.text.split())[:_SHOWN_CHARACTERS])
 
-    return Outcome({"query": " ".join(query), "passages": msgspec.to_builtins(passages)}, show)
-
-
-@verb("ask", Text("answer a question with citations", "带引用地回答问题"))
-@argument("name")
-@argument("question", nargs=-1)
-@option(
-    "--model",
-    help=Text("ModelRef that writes the answer; without it sentences are quoted", "撰写回答的模型；不给则逐句引用原文"),
-)
-@option("--top", type=int, default=5, show_default=True, help=Text("passages given to the model", "交给模型的段落数"))
-def _ask(call: Call, name: str, question: tuple[str, ...], model: str | None, top: int) -> Outcome:
-    with open_base(name, root=call.store) as base:
-        answer = ask_base(base, " ".join(question), model=model, top=max(top, 1), job=call.job("rag"))
-    return Outcome(msgspec.to_builtins(answer), lambda: _show_answer(answer))
+    notes = [note.show() for note in retrieved.notes]
+    return Outcome({"query": " ".join(query), "passages": msgspec.to_builtins(passages), "notes": notes}, show)
 
 
 rag = RoomGroup(
     "rag",
     Text("Build knowledge bases and ask them.", "建立知识库并提问。"),
-    (_build, _add, _update, _remove, _list, _status, _search, _ask),
+    (_build, _add, _update, _watch, _remove, _list, _status, _search, ask, chat, serve, _export, _import),
 )
 
 
-def _config(size: int) -> ChunkConfig:
-    if not 20 <= size <= 100_000:
+def _config(config: BaseConfig, size: int | None, embed: str | None, rerank: str | None) -> BaseConfig:
+    """Settings with what was given on the command line.
+
+    Raises:
+        UsageError: rag.bad-size
+    """
+    if size is not None and not 20 <= size <= 100_000:
         raise UsageError("rag.bad-size", size=size)
-    return ChunkConfig(size=size)
+    given: dict[str, Any] = {} if size is None else {"size": size}
+    for name, ref in (("embed", embed), ("rerank", rerank)):
+        if ref is not None:
+            given[name] = None if ref == "none" else ref
+    return config.model_copy(update=given)
+
+
+def _named(verb_name: str, paths: Sequence[str], sql: str | None) -> list[Named]:
+    """The sources that were named; with a query the one path is a database.
+
+    Raises:
+        UsageError: rag.one-database
+    """
+    if sql is None:
+        return list(paths)
+    if len(paths) != 1:
+        raise UsageError("rag.one-database", count=len(paths), verb=verb_name)
+    return [SqlSource(database=paths[0], query=sql)]
+
+
+def _how_found(status: Status) -> str:
+    """Words alone, or with vectors: what each language's questions are weighed by."""
+    if not status.embed:
+        return pick("words", "按词")
+    lines = [f"{pick('words and vectors', '按词与向量')}: {status.embed} ({status.dimensions})"]
+    for language, each in status.weights.items():
+        told = f"{language}: {pick('weight', '权重')} {each.weight:g}"
+        measured = f"MRR {each.lexical:.3f} / {each.dense:.3f} → {each.hybrid:.3f}, n={each.probes}"
+        lines.append(f"  {told} ({measured})")
+    if status.rerank:
+        lines.append(f"{pick('reranked by', '重排')}: {status.rerank}")
+    return "\n".join(lines)
 
 
 def _changed(base: KnowledgeBase, changes: Changes, *, replaced: bool = False) -> Outcome:
@@ -189,26 +324,29 @@ def _changed(base: KnowledgeBase, changes: Changes, *, replaced: bool = False) -
     def show() -> None:
         if replaced:
             say(pick(f"replaced the base {base.name!r}", f"已替换知识库 {base.name!r}"))
-        added, changed, removed = len(changes.added), len(changes.changed), len(changes.removed)
-        say(
-            pick(
-                f"{added} added, {changed} changed, {removed} removed, {changes.unchanged} unchanged, {len(changes.failed)} failed",
-                f"新增 {added}，更新 {changed}，删除 {removed}，未变 {changes.unchanged}，失败 {len(changes.failed)}",
-            )
-        )
-        _show_failures(changes.failed)
-        say(
-            pick(
-                f"{base.name}: {status.documents} documents, {status.chunks} chunks",
-                f"{base.name}：{status.documents} 篇文档，{status.chunks} 个片段",
-            )
-        )
+        _show_changes(changes)
+        say(_totals(base.name, status.documents, status.chunks))
         if status.documents:
             say(pick("ask it: ", "提问：") + f"lianlu rag ask {base.name} '…'")
         else:
             say(pick("the base is empty", "知识库为空"))
 
     return Outcome(counts, show, verdict=status.documents > 0)
+
+
+def _show_changes(changes: Changes) -> None:
+    added, changed, removed = len(changes.added), len(changes.changed), len(changes.removed)
+    say(
+        pick(
+            f"{added} added, {changed} changed, {removed} removed, {changes.unchanged} unchanged, {len(changes.failed)} failed",
+            f"新增 {added}，更新 {changed}，删除 {removed}，未变 {changes.unchanged}，失败 {len(changes.failed)}",
+        )
+    )
+    _show_failures(changes.failed)
+
+
+def _totals(name: str, documents: int, chunks: int) -> str:
+    return pick(f"{name}: {documents} documents, {chunks} chunks", f"{name}：{documents} 篇文档，{chunks} 个片段")
 
 
 def _size(size: int | str) -> str:
@@ -240,30 +378,3 @@ def _show_failures(failures: Sequence[Failure], *, everything: bool = False) -> 
         say(f"  ✗ {failure.uri}: {failure_text(failure).message.show()} [{failure.code}]")
     if len(failures) > len(shown):
         say(pick(f"  … {len(failures) - len(shown)} more", f"  …… 还有 {len(failures) - len(shown)} 个"))
-
-
-def _show_answer(answer: Answer) -> None:
-    for line in answer.text.splitlines():
-        say(line)
-    if answer.citations:
-        say()
-    for citation in answer.citations:
-        say(f"[{citation.number}] {_place(citation)}")
-    for dropped in answer.dropped:
-        say(pick("dropped: ", "已删去：") + f"{dropped.claim} — {dropped.reason.show()}")
-    if answer.nearest:
-        say(pick("nearest passages:", "最接近的段落："))
-    for passage in answer.nearest:
-        say(f"  · {_place(passage)}")
-
-
-def _place(found: Citation | Passage) -> str:
-    parts = [found.uri, *([" › ".join(found.headings)] if found.headings else [])]
-    if found.page:
-        parts.append(pick(f"page {found.page}", f"第 {found.page} 页"))
-    if found.first_line:
-        lines = (
-            str(found.first_line) if found.first_line == found.last_line else f"{found.first_line}–{found.last_line}"
-        )
-        parts.append(pick(f"line {lines}", f"第 {lines} 行"))
-    return " · ".join(parts)

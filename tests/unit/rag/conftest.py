@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from lianlu.core.hashing import sha256_bytes, short_id
@@ -29,6 +31,10 @@ def markdown_document(uri: str, text: str) -> Document:
     sha256 = sha256_bytes(text.encode())
     source = Source(uri=uri, sha256=sha256, size=len(text.encode()))
     return Document(id=short_id(uri, sha256), source=source, blocks=tuple(blocks))
+
+
+def with_meta(document: Document, **meta: Any) -> Document:
+    return msgspec.structs.replace(document, meta=meta)
 
 
 @pytest.fixture

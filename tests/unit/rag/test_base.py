@@ -12,7 +12,8 @@ import pytest
 
 from lianlu import rag
 from lianlu.core.errors import DataError, UsageError
-from lianlu.rag.base import KnowledgeBase, base_path, names, open_base
+from lianlu.rag.base import KnowledgeBase
+from lianlu.rag.shelf import base_path, names, open_base
 from lianlu.rag.truth import Truth
 
 from .conftest import Make

@@ -10,7 +10,7 @@ import pytest
 from lianlu import rag
 from lianlu.core.errors import LimitError, UsageError
 from lianlu.rag.asking import ask_by_quoting
-from lianlu.rag.base import open_base
+from lianlu.rag.shelf import open_base
 
 
 @pytest.fixture
