@@ -30,6 +30,7 @@ def create_app(
     public_paths: Collection[str] = ("/health",),
     limit_bytes: int = 32 << 20,
     timeout_seconds: float = 600.0,
+    framed_by: Collection[str] = (),
     **settings: Any,
 ) -> FastAPI:
     """An app that answers errors as JSON in the caller's language and refuses what is too large or too slow.
@@ -39,10 +40,11 @@ def create_app(
         public_paths: paths that need no token.
         limit_bytes: largest request body.
         timeout_seconds: how long a request may take to begin its answer.
+        framed_by: origins whose pages may show ours in a frame.
         settings: passed on to FastAPI (lifespan, version, ...).
     """
     layers = [
-        Middleware(SafeHeaders),
+        Middleware(SafeHeaders, framed_by=framed_by),
         Middleware(Boundary),
         *([Middleware(Bearer, token=token, public_paths=public_paths)] if token is not None else []),
         Middleware(BodyLimit, limit_bytes=limit_bytes),

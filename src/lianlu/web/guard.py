@@ -83,10 +83,15 @@ def _headers(error: LianluError) -> dict[str, str]:
 
 
 class SafeHeaders:
-    """Adds the headers that keep a browser from guessing, framing, storing and sending elsewhere."""
+    """Adds the headers that keep a browser from guessing, framing, storing and sending elsewhere.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        framed_by: origins whose pages may show ours in a frame, as a hub does with its Spaces; none by default.
+    """
+
+    def __init__(self, app: ASGIApp, framed_by: Collection[str] = ()) -> None:
         self._app = app
+        self._ancestors = "frame-ancestors " + " ".join(framed_by) if framed_by else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def dressed(message: Message) -> None:
@@ -94,6 +99,10 @@ class SafeHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _SAFE_HEADERS.items():
                     headers.setdefault(name, value)
+                if self._ancestors:  # X-Frame-Options can name no origin: it goes, the policy stays
+                    del headers["X-Frame-Options"]
+                    policy = headers["Content-Security-Policy"]
+                    headers["Content-Security-Policy"] = policy.replace("frame-ancestors 'none'", self._ancestors)
             await send(message)
 
         await self._app(scope, receive, dressed if scope["type"] == "http" else send)

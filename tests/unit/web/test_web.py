@@ -236,6 +236,14 @@ def test_safe_headers_stand_on_every_answer(client: httpx.Client) -> None:
         assert "server" not in headers
 
 
+def test_a_page_may_be_framed_by_the_named_origin_only() -> None:
+    app = create_app("framed", framed_by=["https://hub.example"])
+    with running(app) as url:
+        headers = httpx.get(f"{url}/openapi.json").headers
+    assert "x-frame-options" not in headers
+    assert "frame-ancestors https://hub.example;" in headers["content-security-policy"]
+
+
 def test_retry_after_is_sent_in_whole_seconds(client: httpx.Client) -> None:
     assert client.get("/wait").headers["retry-after"] == "2"
 
