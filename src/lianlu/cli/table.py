@@ -62,6 +62,6 @@ VERBS: dict[str, Verb] = {
     "endpoint": Verb("system", "lianlu.llm.verbs:endpoint", Text("named model services", "已命名的模型服务")),
     "keys": Verb("system", None, Text("accounts, keys and quotas", "账户、密钥与配额")),
     "studio": Verb("system", None, Text("the web interface", "网页界面")),
-    "deploy": Verb("system", None, Text("publish to a Space", "发布到 Space")),
+    "deploy": Verb("system", "lianlu.cli.deploy:deploy", Text("publish to a Space", "发布到 Space")),
     "doctor": Verb("system", "lianlu.cli.doctor:doctor", Text("check this machine and installation", "检查本机与安装")),
 }
