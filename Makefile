@@ -61,7 +61,7 @@ fix: setup-test
 shape: setup-test
 	$(BIN)/python scripts/shape.py
 
-bench: bench-cli bench-extract bench-train
+bench: bench-cli bench-extract bench-rag bench-train
 
 bench-%: $(VENV)/.installed-bench
 	@$(BIN)/python -m benchmarks $* $(ARGS)
@@ -76,4 +76,4 @@ handbook: setup-test
 	$(BIN)/python examples/build_handbook.py
 
 clean:
-	rm -rf $(VENV) out build dist
+	rm -rf $(VENV) .venv-peers out build dist

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Install lianlu into $VENV: `install.sh '.[all]'` the package (editable), `install.sh --group test` a dependency group.
+# Install lianlu into $VENV: `install.sh '.[all]'` the package (editable), `install.sh --group test` a dependency group,
+# `install.sh -r FILE` what a file asks for.
 # uv when it can be had (it is ten times faster), else pip. Both honour PIP_FIND_LINKS.
 set -eu
 venv=${VENV:-.venv}
@@ -7,8 +8,8 @@ python=${PYTHON:-python3}
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "lianlu needs Python 3.11 or newer" >&2; exit 2; }
 
-if [ "$1" = --group ]; then
-    set -- --group "$2"
+if [ "$1" = --group ] || [ "$1" = -r ]; then
+    set -- "$1" "$2"
 else
     set -- -e "$1"
 fi
