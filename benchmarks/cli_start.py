@@ -7,15 +7,12 @@ Python's own.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
-import statistics
 import subprocess
 import sys
 import time
-from importlib.metadata import version
+
+from row import Row, arguments, median, show, versions
 
 FLOOR, GOAL = 1 / 5, 1 / 4
 OURS = [sys.executable, "-m", "lianlu", "--help"]
@@ -35,8 +32,7 @@ def is_whole(page: str) -> bool:
     return all(f"\n  {name} " in page for name in WANTED)
 
 
-def measure(pairs: int, *, spoil: bool = False) -> dict[str, object]:
-    """One row in the form of design.md §7."""
+def measure(pairs: int, *, spoil: bool = False) -> Row:
     ours: list[float] = []
     peer: list[float] = []
     equal = True
@@ -47,34 +43,23 @@ def measure(pairs: int, *, spoil: bool = False) -> dict[str, object]:
         if turn:
             peer.append(bare)
             ours.append(seconds)
-    ratio = statistics.median(peer) / statistics.median(ours)
-    return {
-        "case": "lianlu --help",
-        "against": "python -c pass",
-        "ours": round(statistics.median(ours) * 1000, 2),
-        "peer": round(statistics.median(peer) * 1000, 2),
-        "unit": "ms",
-        "ratio": round(ratio, 3),
-        "floor": FLOOR,
-        "goal": GOAL,
-        "met": ratio >= GOAL,
-        "runs": pairs,
-        "equal": equal,
-        "versions": {"python": platform.python_version(), "lianlu": version("lianlu")},
-    }
+    return Row(
+        case="lianlu --help",
+        against="python -c pass",
+        ours=median(ours) * 1000,
+        peer=median(peer) * 1000,
+        unit="ms",
+        floor=FLOOR,
+        goal=GOAL,
+        runs=pairs,
+        equal=equal,
+        versions=versions(),
+    )
 
 
 def main() -> int:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--quick", action="store_true", help="fewer pairs")
-    arguments.add_argument("--json", action="store_true", help="print nothing but the rows")
-    arguments.add_argument("--self-test", action="store_true", help="spoil our page; must say equal: false and exit 1")
-    given = arguments.parse_args()
-    row = measure(10 if given.quick else 40, spoil=given.self_test)
-    print(json.dumps(row))
-    if not given.json:
-        print(f"lianlu --help {row['ours']} ms, bare Python {row['peer']} ms: {row['ratio']} of it", file=sys.stderr)
-    return int(not row["equal"])
+    given = arguments(__doc__).parse_args()
+    return show([measure(10 if given.quick else 40, spoil=given.self_test)], only_json=given.json)
 
 
 if __name__ == "__main__":

@@ -8,17 +8,16 @@ project's notes; what is reached stands in the row.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import platform
 import re
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
+
+from row import Row, arguments, show, versions
 
 from lianlu.core.errors import DataError
 from lianlu.core.hashing import sha256_bytes
@@ -26,6 +25,8 @@ from lianlu.extract.html import read
 from lianlu.extract.html_blocks import words_of
 from lianlu.extract.reader import ReadConfig
 from lianlu.records import Source
+
+AGAINST = "trafilatura fast"
 
 
 @dataclass
@@ -71,7 +72,7 @@ def add(score: Score, extract: Callable[[bytes], str], content: bytes, page: dic
     score.junk += sum(plain(words) in text for words in page["without"])
 
 
-def measure(root: Path, most: int, *, spoil: bool) -> list[dict[str, object]]:
+def measure(root: Path, most: int, *, spoil: bool) -> list[Row]:
     """Two rows: the quality and the speed."""
     pages = list(json.loads((root / "evaldata.json").read_text(encoding="utf-8")).values())[:most]
     mine, peer = Score(), Score()
@@ -83,54 +84,46 @@ def measure(root: Path, most: int, *, spoil: bool) -> list[dict[str, object]]:
             continue
         add(mine, reader, content, page)
         add(peer, trafilatura_fast, content, page)
-    versions = {name: version(name) for name in ("lianlu", "trafilatura", "lxml")} | {
-        "python": platform.python_version()
-    }
     equal = mine.f1 >= 0.9  # both found the articles; how well is the first row
-    shared = {"against": "trafilatura fast", "runs": 1, "equal": equal, "versions": versions}
-    quality, speed = mine.f1 / peer.f1, peer.seconds / mine.seconds
+    known = versions("trafilatura", "lxml")
     return [
-        {
-            "case": f"article F1, {len(pages)} pages",
-            "ours": round(mine.f1, 3),
-            "peer": round(peer.f1, 3),
-            "unit": "F1",
-            "ratio": round(quality, 3),
-            "floor": 0.97,
-            "goal": 1.0,
-            "met": quality >= 1.0,
-            **shared,
-        },
-        {
-            "case": f"article speed, {len(pages)} pages",
-            "ours": round(len(pages) / mine.seconds, 1),
-            "peer": round(len(pages) / peer.seconds, 1),
-            "unit": "pages per CPU second",
-            "ratio": round(speed, 2),
-            "floor": 1.0,
-            "goal": 5.0,
-            "met": speed >= 5.0,
-            **shared,
-        },
+        Row(
+            case=f"article F1, {len(pages)} pages",
+            against=AGAINST,
+            ours=mine.f1,
+            peer=peer.f1,
+            unit="F1",
+            floor=0.97,
+            goal=1.0,
+            runs=1,
+            equal=equal,
+            versions=known,
+            more_is_better=True,
+        ),
+        Row(
+            case=f"article speed, {len(pages)} pages",
+            against=AGAINST,
+            ours=len(pages) / mine.seconds,
+            peer=len(pages) / peer.seconds,
+            unit="pages per CPU second",
+            floor=1.0,
+            goal=5.0,
+            runs=1,
+            equal=equal,
+            versions=known,
+            more_is_better=True,
+        ),
     ]
 
 
 def main() -> int:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--quick", action="store_true", help="fewer pages")
-    arguments.add_argument("--json", action="store_true", help="print nothing but the rows")
-    arguments.add_argument("--self-test", action="store_true", help="spoil our text; must say equal: false and exit 1")
-    given = arguments.parse_args()
+    given = arguments(__doc__).parse_args()
     root = Path(os.environ.get("LIANLU_TEST_DATA", "")) / "trafilatura_eval"
     if not (root / "evaldata.json").is_file():
         print("LIANLU_TEST_DATA with trafilatura_eval is needed", file=sys.stderr)
         return 2
     rows = measure(root, 40 if given.quick else 10_000, spoil=given.self_test)
-    for row in rows:
-        print(json.dumps(row))
-        if not given.json:
-            print(f"{row['case']}: {row['ours']} {row['unit']}, {row['against']} {row['peer']}", file=sys.stderr)
-    return int(not all(row["equal"] for row in rows))
+    return show(rows, only_json=given.json)
 
 
 if __name__ == "__main__":
