@@ -88,9 +88,10 @@ def probe_of(row: int, chunk: Chunk) -> Probe | None:
 
 
 def best_weight(asked: Sequence[Asked]) -> LanguageWeight:
-    """The smallest weight that is within chance of the best one; 0 where vectors lose, or where the best is chance.
+    """Half the smallest weight that is within chance of the best one; 0 where vectors lose, or where the best is chance.
 
-    The smallest, because a probe is harder for words than a question is: people use the words of what they ask for.
+    Half, because a probe is harder for words than a question is: people use the words of what they ask for. On xquad-en
+    words find .81 of the probes and .97 of the questions; probes ask for a weight of 1.5, questions do best at 0.75.
     """
     if len(asked) < FEWEST_PROBES:
         return LanguageWeight(weight=0.0, probes=len(asked))
@@ -100,12 +101,13 @@ def best_weight(asked: Sequence[Asked]) -> LanguageWeight:
     top = max(WEIGHTS, key=lambda weight: (means[weight], -weight))
     chosen = 0.0
     if dense >= _LOSES_BELOW * means[0.0]:
-        chosen = next(weight for weight in WEIGHTS if _is_within_chance(by_weight[top] - by_weight[weight]))
+        smallest = next(weight for weight in WEIGHTS if _is_within_chance(by_weight[top] - by_weight[weight]))
+        chosen = smallest / 2
     return LanguageWeight(
         weight=chosen,
         lexical=round(means[0.0], 4),
         dense=round(dense, 4),
-        hybrid=round(means[chosen], 4),
+        hybrid=round(float(_reciprocals(asked, chosen).mean()), 4),
         probes=len(asked),
     )
 
