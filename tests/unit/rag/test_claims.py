@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from lianlu.rag.claims import Claim, check_claim, reason_text, split_claims
+from lianlu.rag.claims import Claim, ClaimStream, check_claim, reason_text, split_claims
 
 LABELLED = YAML(typ="safe").load(Path(__file__).with_name("claims.yaml").read_text(encoding="utf-8"))
 CASES = [
@@ -126,3 +126,11 @@ def test_any_text_of_a_model_can_be_split_and_checked(text: str, sources: list[s
 def test_broken_marks_do_no_harm(text: str) -> None:
     for claim in split_claims(text):
         check_claim(claim, ["字 a 12"])
+
+
+@given(st.integers(1, 7))
+def test_a_text_gives_the_same_claims_piece_by_piece(length: int) -> None:
+    text = "甲是一。[1] 乙是 v3.14，丙是三 [2][3]。\n\n- 丁是四 [1]\n- It works, e.g. here. [2] Done. [1]"
+    stream = ClaimStream()
+    claims = [each for at in range(0, len(text), length) for each in stream.add(text[at : at + length])]
+    assert [*claims, *stream.rest()] == split_claims(text)
