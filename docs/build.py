@@ -65,6 +65,13 @@ GROUPS: dict[str, Group] = {
         "lianlu.extract.reader:Reader",
         Text("Reads one file format; the name is the file ending it reads.", "读取一种文件格式；名字即文件扩展名。"),
     ),
+    "source": Group(
+        "lianlu.extract.reader:DocumentSource",
+        Text(
+            "Reads named files into documents, for rooms that do not read files.",
+            "把指定的文件读成文档，供自己不读文件的部分使用。",
+        ),
+    ),
     "backend": Group(
         "lianlu.llm.backend:Opener",
         Text("Opens models whose references begin with the name and a colon.", "打开以该名字加冒号开头的模型引用。"),

@@ -7,17 +7,19 @@ reader runs in the limited child process of `worker`, so it may be as trusting o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
 from lianlu.core.errors import DataError
 from lianlu.core.hashing import short_id
-from lianlu.records import Block, Document, Source
+from lianlu.core.job import Job
+from lianlu.records import Block, Document, Failure, Source
 from lianlu.text.language import language_of
 
-__all__ = ["ReadConfig", "Reader", "document_of"]
+__all__ = ["DocumentSource", "ReadConfig", "Reader", "document_of"]
 
 
 class ReadConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -41,6 +43,14 @@ class Reader(Protocol):
         Raises:
             DataError: the file is broken, encrypted or without text; the code's room is `extract` or `text`
         """
+        ...
+
+
+class DocumentSource(Protocol):
+    """Reads files under the uris given for them."""
+
+    def __call__(self, files: Sequence[tuple[Path, str]], job: Job) -> tuple[list[Document], list[Failure]]:
+        """The documents, and what failed with its reason; nothing is raised for a single file."""
         ...
 
 

@@ -60,7 +60,7 @@ def fuse(
         weight: of the dense score, beside 1 for the lexical one.
 
     >>> [row for row, _ in fuse([1, 2, 3], [9.0, 8.0, 0.0], [0.1, 0.8, 0.9], 1.0)]
-    [2, 1, 3]
+    [2, 3, 1]
     """
     joined = _standard(lexical) + weight * _standard(dense)
     return sorted(zip(rows, joined.tolist(), strict=True), key=lambda pair: (-pair[1], pair[0]))
