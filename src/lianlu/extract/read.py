@@ -30,7 +30,16 @@ from lianlu.extract.reader import ReadConfig
 from lianlu.extract.worker import Limits
 from lianlu.records import Document, Failure
 
-__all__ = ["DEFAULT_LIMITS", "FoundFile", "Reading", "all_failed", "find_files", "read_each", "read_files", "read_named"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "FoundFile",
+    "Reading",
+    "all_failed",
+    "find_files",
+    "read_each",
+    "read_files",
+    "read_named",
+]
 
 DEFAULT_LIMITS = Limits(max_bytes=200_000_000, max_seconds=120.0, max_memory_bytes=2 << 30)
 _PARSERS = ("charset_normalizer", "docutils", "lxml", "mammoth", "markdown_it", "pypdfium2")
