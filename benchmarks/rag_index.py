@@ -68,7 +68,7 @@ def compared(case: str, ours: Run, theirs: Run, runs: int, place: Path, *, is_ai
         goal=5 if is_aim else None,
         runs=runs,
         equal=equal,
-        versions=versions("numpy", "markdown-it-py", "docutils") | peer_versions("llamaindex", "llama-index-core"),
+        versions=versions("numpy", "cmarkgfm", "docutils") | peer_versions("llamaindex", "llama-index-core"),
     )
 
 

@@ -1,6 +1,6 @@
 """Markdown: top-level blocks as verbatim slices of the source, so that a citation can be checked against the file.
 
-markdown-it finds where blocks begin and end; nothing is rendered. Raw HTML as READMEs have it is the exception: its words
+cmark finds where blocks begin and end; nothing is rendered. Raw HTML as READMEs have it is the exception: its words
 are read and its badges and centring left out, since `<div align="center">` is nothing anyone asks about. The body of a
 MyST admonition (```` ```{note} ````) is markdown of its own.
 """
@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from lianlu.extract.commonmark import Part, parts
 from lianlu.extract.html_blocks import blocks_of, parse_html
 from lianlu.extract.lines import Lines
 from lianlu.extract.reader import ReadConfig, document_of
 from lianlu.records import Block, Document, Source, Span
 from lianlu.text.decode import decode
-
-if TYPE_CHECKING:
-    from markdown_it.token import Token
 
 __all__ = ["plain_words", "read"]
 
@@ -34,6 +32,7 @@ _IMAGE = re.compile(
 _EMPTY_LINK = re.compile(r"\[\s*\](?:\([^()]*\)|\[[^\[\]]*\])")
 _LINK = re.compile(r"\[(?P<words>[^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
 _TAG = re.compile(r"<!--.{0,2000}?-->|</?[A-Za-z][^<>]*>", re.DOTALL)
+_FENCE = re.compile(r" {0,3}(?:`{3,}|~{3,})(?P<info>.*)")
 _DIRECTIVE = re.compile(r"^\{(?P<name>[\w:-]+)\}")
 _DIRECTIVES_LEFT_OUT = ("toctree", "contents", "raw", "include", "automodule", "autoclass", "autofunction")
 _DIRECTIVES_OF_CODE = ("code", "code-block", "code-cell", "eval-rst", "literalinclude", "mermaid", "sourcecode")
@@ -53,7 +52,7 @@ def read(content: bytes, source: Source, config: ReadConfig) -> Document:  # noq
     meta["encoding"] = decoded.encoding
     if decoded.replaced:
         meta["replaced"] = decoded.replaced
-    blocks = list(_blocks(lines, _line_after(lines, first), len(lines), _parser(), 0))
+    blocks = list(_blocks(lines, _line_after(lines, first), len(lines), 0))
     named = meta.get("title")
     title = str(named) if isinstance(named, (str, int, float)) else _first_heading(blocks)
     return document_of(source, blocks, title=title, meta=meta)
@@ -79,48 +78,31 @@ def _heading_line(block: Block) -> str:
     return re.sub(r"\s+#+$", "", line.lstrip("#")).strip()
 
 
-def _parser() -> Any:
-    from markdown_it import MarkdownIt
-
-    parser = MarkdownIt("commonmark").enable("table")
-    parser.core.ruler.enableOnly(["normalize", "block"])  # inline content is not looked at: twice as fast
-    return parser
-
-
-def _blocks(lines: Lines, first: int, end: int, parser: Any, depth: int) -> Iterator[Block]:
+def _blocks(lines: Lines, first: int, end: int, depth: int) -> Iterator[Block]:
     """Blocks of the lines `first` up to `end`, which are markdown on their own."""
     if first >= end:
         return
     text = lines.text[lines.starts[first] : lines.ends[end - 1]]
-    tokens: list[Token] = parser.parse(text)
-    for token in tokens:
-        if token.level == 0 and token.map is not None and token.nesting >= 0:
-            begin, stop = first + token.map[0], first + token.map[1]
-            yield from _block(lines, token, begin, min(stop, end), parser, depth)
+    for part in parts(text, [lines[line] for line in range(first, end)]):
+        yield from _block(lines, part, first + part.first, first + part.end, depth)
 
 
-def _block(lines: Lines, token: Token, first: int, end: int, parser: Any, depth: int) -> Iterator[Block]:
-    match token.type:
-        case "heading_open":
-            block = lines.block("heading", first, end, int(token.tag[1]))
+def _block(lines: Lines, part: Part, first: int, end: int, depth: int) -> Iterator[Block]:
+    match part.kind:
+        case "heading":
+            block = lines.block("heading", first, end, part.level)
             if plain_words(_heading_line(block)):
                 yield block
-        case "paragraph_open":
+        case "para":
             yield from _paragraph(lines, first, end)
-        case "fence":
-            yield from _fence(lines, token, first, end, parser, depth)
-        case "code_block":
-            yield lines.block("code", first, end)
-        case "bullet_list_open" | "ordered_list_open":
-            yield lines.block("list", first, end)
-        case "table_open":
-            yield lines.block("table", first, end)
-        case "blockquote_open":
+        case "code":
+            yield from _code(lines, first, end, depth)
+        case "list" | "table":
+            yield lines.block(part.kind, first, end)
+        case "quote":
             yield lines.block("para", first, end)
-        case "html_block":
+        case "html":
             yield from _html(lines, first, end)
-        case _:
-            return
 
 
 def _paragraph(lines: Lines, first: int, end: int) -> Iterator[Block]:
@@ -146,22 +128,27 @@ def _describes(image: re.Match[str]) -> bool:
     return not inside_link and _has_words(image["alt"]) and "badge" not in image.group()
 
 
-def _fence(lines: Lines, token: Token, first: int, end: int, parser: Any, depth: int) -> Iterator[Block]:
-    directive = _DIRECTIVE.match(token.info.strip())
+def _code(lines: Lines, first: int, end: int, depth: int) -> Iterator[Block]:
+    fence = _FENCE.match(lines[first])
+    if fence is None:
+        yield lines.block("code", first, end)
+        return
+    is_closed = end - first > 1 and set(lines[end - 1].strip()) <= {"`", "~"}
+    last = end - 1 if is_closed else end
+    directive = _DIRECTIVE.match(fence["info"].strip())
     if directive is None or directive["name"] in _DIRECTIVES_OF_CODE:
-        if token.content.strip():
+        if any(lines[line].strip() for line in range(first + 1, last)):
             yield lines.block("code", first, end)
         return
     if directive["name"] in _DIRECTIVES_LEFT_OUT or depth > 5:
         return
-    last = end - 1 if end - first > 1 and set(lines[end - 1].strip()) <= {"`", "~"} else end
     body = first + 1
     while body < last and _OPTION.match(lines[body].strip()):
         body += 1
     if directive["name"] == "math":
         yield lines.block("formula", first, end)
     elif body < last and any(lines[line].strip() for line in range(body, last)):
-        yield from _blocks(lines, body, last, parser, depth + 1)
+        yield from _blocks(lines, body, last, depth + 1)
 
 
 def _html(lines: Lines, first: int, end: int) -> Iterator[Block]:

@@ -24,6 +24,9 @@ _SCRIPTS = {
     "greek": re.compile("[\u0391-\u03c9]"),
     "hebrew": re.compile("[\u05d0-\u05ea]"),
 }
+_RARE_SCRIPT = re.compile(
+    "[" + "".join(each.pattern[1:-1] for name, each in _SCRIPTS.items() if name not in ("han", "kana")) + "]"
+)
 _LATIN_WORD = re.compile(r"[a-zA-ZÀ-ÖØ-öø-ſ]+")
 _LANGUAGE_OF_SCRIPT = {
     "hangul": "ko",
@@ -76,7 +79,7 @@ def language_of(text: str) -> str:
 
 
 def _of_prose(text: str) -> str:
-    counts = {script: len(pattern.findall(text)) for script, pattern in _SCRIPTS.items()}
+    counts = _counts(text)
     words = [word.lower() for word in _LATIN_WORD.findall(text)]
     east_asian = counts["han"] + counts["kana"]
     weights = {
@@ -91,6 +94,15 @@ def _of_prose(text: str) -> str:
     if best == "east-asian":
         return "ja" if counts["kana"] >= _JAPANESE_SHARE * east_asian else _chinese(text)
     return _latin(words) if best == "latin" else _LANGUAGE_OF_SCRIPT[best]
+
+
+def _counts(text: str) -> dict[str, int]:
+    """How many characters of each script but Latin; most texts have few scripts, and one look tells so."""
+    counts = dict.fromkeys(_SCRIPTS, 0)
+    if text.isascii():
+        return counts
+    looked_at = _SCRIPTS if _RARE_SCRIPT.search(text) else ("han", "kana")
+    return counts | {script: len(_SCRIPTS[script].findall(text)) for script in looked_at}
 
 
 def _chinese(text: str) -> str:
