@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+import msgspec
 
 from lianlu.core.errors import UsageError
 from lianlu.core.files import named_path
@@ -14,15 +14,20 @@ from lianlu.core.files import named_path
 __all__ = ["Settings"]
 
 
-class Settings(BaseModel):
-    """Settings of this machine and user."""
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of this machine and user. A record: every command and every child process needs them at its start.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Attributes:
+        store: LIANLU_STORE, the store to use when --store is not given.
+        config_folder: LIANLU_CONFIG, endpoints and other choices of the user.
+        data_folder: LIANLU_DATA, the store when no .lianlu/ folder is near.
+        threads: LIANLU_THREADS, worker processes and threads; all cores by default.
+    """
 
-    store: Path | None = Field(None, description="LIANLU_STORE: the store to use when --store is not given")
-    config_folder: Path = Field(description="LIANLU_CONFIG: endpoints and other choices of the user")
-    data_folder: Path = Field(description="LIANLU_DATA: the store when no .lianlu/ folder is near")
-    threads: int = Field(ge=1, description="LIANLU_THREADS: worker processes and threads; default: all cores")
+    config_folder: Path
+    data_folder: Path
+    threads: int
+    store: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from lianlu.core.files import Files
 from lianlu.core.job import Job
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 __all__ = ["ANY", "ModelInput", "Outside", "PathInput", "Step", "Summary"]
 

@@ -259,7 +259,7 @@ class KnowledgeBase:
     def config(self) -> BaseConfig:
         """How this base cuts its documents, and the models it names."""
         written = self.truth.meta("config")
-        return BaseConfig.model_validate_json(written) if written else BaseConfig()
+        return msgspec.json.decode(written, type=BaseConfig) if written else BaseConfig()
 
     @property
     def space(self) -> Space | None:
@@ -465,7 +465,7 @@ class KnowledgeBase:
 
     def configure(self, config: BaseConfig, space: Space | None) -> None:
         """Set how an empty base is made, and what its vectors live in."""
-        self.truth.set_meta("config", canonical_json(config.model_dump()).decode())
+        self.truth.set_meta("config", canonical_json(config).decode())
         self.truth.set_meta("space", canonical_json(space).decode() if space else "")
         self.truth.set_meta("weights", "")
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from lianlu.core.errors import DataError, UsageError
 from lianlu.core.files import sync_folder
 from lianlu.core.job import Job
@@ -82,7 +80,7 @@ def import_base(
             with Truth.open_snapshot(path) as foreign, KnowledgeBase(Truth.create(draft, name)) as new:
                 foreign.check()
                 _take_over(foreign, new, job or Job("import"))
-        except (DataError, ValidationError, ValueError) as error:
+        except (DataError, ValueError) as error:
             why = error.message() if isinstance(error, DataError) else str(error).splitlines()[0]
             raise DataError("rag.import-broken", path=str(path), why=why) from error
         if replaces:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from lianlu.text.chunks import ChunkConfig
 
 __all__ = ["BaseConfig"]
 
 
-class BaseConfig(ChunkConfig):
-    """Sizes of chunks, and the models that find them."""
+class BaseConfig(ChunkConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sizes of chunks, and the models that find them.
 
-    embed: str | None = Field(
-        default=None, description="ModelRef that turns texts into vectors; null searches by words"
-    )
-    rerank: str | None = Field(default=None, description="ModelRef that orders the best passages anew; null leaves it")
+    Attributes:
+        embed: ModelRef that turns texts into vectors; None searches by words.
+        rerank: ModelRef that orders the best passages anew; None leaves their order.
+    """
+
+    embed: str | None = None
+    rerank: str | None = None

@@ -183,7 +183,7 @@ def _write(
         meta["weights"] = canonical_json(weights).decode()
     documents = [(each.document, each.chunks) for each in ready]
     vectors = [each.vectors for each in ready]
-    write_snapshot(path, documents, failures, canonical_json(config.model_dump()).decode(), vectors=vectors, meta=meta)
+    write_snapshot(path, documents, failures, canonical_json(config).decode(), vectors=vectors, meta=meta)
 
 
 def _instructions(prompt: Files | None) -> str:

@@ -80,7 +80,7 @@ def _build(
     config = _config(BaseConfig(), size, embed, rerank)
     if call.dry_run:
         told = {"name": name, "path": str(base_path(name, root=call.store)), "paths": list(paths)}
-        return Outcome({**told, "config": config.model_dump()})
+        return Outcome({**told, "config": msgspec.to_builtins(config)})
     replaced = name in names(root=call.store)
     base, changes = build(name, _named("build", paths, sql), config=config, job=call.job("rag"), root=call.store)
     with base:
@@ -276,7 +276,7 @@ def _config(config: BaseConfig, size: int | None, embed: str | None, rerank: str
     for name, ref in (("embed", embed), ("rerank", rerank)):
         if ref is not None:
             given[name] = None if ref == "none" else ref
-    return config.model_copy(update=given)
+    return msgspec.structs.replace(config, **given)
 
 
 def _named(verb_name: str, paths: Sequence[str], sql: str | None) -> list[Named]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pydantic import BaseModel, ConfigDict, Field
+import msgspec
 
 from lianlu.records import Block, Chunk, Document, Span
 from lianlu.text.normalise import CJK, LATIN_PER_CJK
@@ -36,13 +36,23 @@ _AFTER_A_BLANK_LINE = re.compile(r"\n[ \t]*\n(?=.)")
 _AT_A_LINE = re.compile(r"\n(?=.)")
 
 
-class ChunkConfig(BaseModel):
-    """How long chunks are. Sizes are in Chinese characters (three Latin letters count as one), or in the unit of the counter."""
+class ChunkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long chunks are. Sizes are in Chinese characters (three Latin letters count as one), or in the unit of the counter.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Attributes:
+        size: what a chunk should have, from 20 to 100,000.
+        smallest: a section smaller than this joins the next one.
 
-    size: int = Field(default=400, ge=20, le=100_000, description="size a chunk should have, in Chinese characters")
-    smallest: int = Field(default=40, ge=0, description="a section smaller than this joins the next one")
+    Raises:
+        ValueError: a size out of range
+    """
+
+    size: int = 400
+    smallest: int = 40
+
+    def __post_init__(self) -> None:
+        if not 20 <= self.size <= 100_000 or self.smallest < 0:
+            raise ValueError(f"chunks of {self.size}, at least {self.smallest}")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from lianlu.cli.space.models import CONFIG, Carried, carry, carry_service, write_endpoints
 from lianlu.cli.space.needs import requirements
 from lianlu.cli.space.plan import SpacePlan
@@ -65,11 +67,10 @@ def make_space(base: KnowledgeBase, plan: SpacePlan, draft: Path, settings: Sett
 
 
 def _write_models(base: KnowledgeBase, draft: Path, models: _Models) -> None:
-    config = base.config.model_copy(
-        update={
-            "embed": models.embed.ref if models.embed else None,
-            "rerank": models.rerank.ref if models.rerank else None,
-        }
+    config = msgspec.structs.replace(
+        base.config,
+        embed=models.embed.ref if models.embed else None,
+        rerank=models.rerank.ref if models.rerank else None,
     )
     write_base(base, draft / BASE, config)
     known = {name: endpoint for each in models.all for name, endpoint in each.endpoints.items()}

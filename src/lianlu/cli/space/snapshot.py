@@ -46,7 +46,7 @@ def write_base(base: KnowledgeBase, path: Path, config: BaseConfig) -> None:
         documents = [
             (truth.document(row.row), [each.chunk for each in some]) for row, some in zip(rows, chunks, strict=True)
         ]
-    write_snapshot(path, documents, [], canonical_json(config.model_dump()).decode(), vectors=vectors, meta=meta)
+    write_snapshot(path, documents, [], canonical_json(config).decode(), vectors=vectors, meta=meta)
     with KnowledgeBase.open_snapshot(path) as written:
         save_lexical(path.with_suffix(LEXICAL), written.index, *written.truth.state())
         if space is not None and written.vectors is not None:

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from lianlu.cli.space.make import make_space
 from lianlu.cli.space.models import carry
 from lianlu.cli.space.plan import SpacePlan
+from lianlu.core.hashing import canonical_json
 from lianlu.core.settings import Settings
 from lianlu.rag import build
 from lianlu.rag.base import KnowledgeBase
@@ -75,7 +76,7 @@ def test_a_key_goes_to_the_service_that_answers_and_to_no_other(tmp_path: Path) 
     (tmp_path / "a.md").write_text(TEXT, encoding="utf-8")
     made, _ = build("notes", [tmp_path / "a.md"], root=tmp_path / "store")
     with made:
-        made.truth.set_meta("config", BaseConfig(embed="https://vectors.example/v1#e").model_dump_json())
+        made.truth.set_meta("config", canonical_json(BaseConfig(embed="https://vectors.example/v1#e")).decode())
         space = tmp_path / "space"
         space.mkdir()
         plan = SpacePlan("notes", model="https://answers.example/v1#m", secrets=("API_KEY",))
