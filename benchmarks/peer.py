@@ -24,7 +24,7 @@ __all__ = ["Clock", "Peer", "PeerError", "Reply", "fair_environment", "one_threa
 ROOT = Path(__file__).parent.parent
 SCRIPTS = Path(__file__).parent / "peers"
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LIANLU_THREADS")
 COPIED = {"UV_LINK_MODE": "copy"}  # nltk refuses to read a file that is linked from a cache
 
 

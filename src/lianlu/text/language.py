@@ -13,20 +13,19 @@ __all__ = ["language_of"]
 
 _SAMPLE_CHARACTERS = 20_000
 _NOT_PROSE = re.compile(r"```.*?```|`[^`\n]*`|https?://\S+|<[^>\n]*>", re.DOTALL)
+# Compiled by `re` at the first use: most texts need two of them.
 _SCRIPTS = {
-    "han": re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"),
-    "kana": re.compile("[\u3041-\u30fa\u30fc-\u30ff]"),
-    "hangul": re.compile("[\uac00-\ud7a3]"),
-    "cyrillic": re.compile("[\u0400-\u04ff]"),
-    "arabic": re.compile("[\u0620-\u064a\u0671-\u06d3]"),
-    "thai": re.compile("[\u0e01-\u0e5b]"),
-    "devanagari": re.compile("[\u0904-\u0939]"),
-    "greek": re.compile("[\u0391-\u03c9]"),
-    "hebrew": re.compile("[\u05d0-\u05ea]"),
+    "han": "[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]",
+    "kana": "[\u3041-\u30fa\u30fc-\u30ff]",
+    "hangul": "[\uac00-\ud7a3]",
+    "cyrillic": "[\u0400-\u04ff]",
+    "arabic": "[\u0620-\u064a\u0671-\u06d3]",
+    "thai": "[\u0e01-\u0e5b]",
+    "devanagari": "[\u0904-\u0939]",
+    "greek": "[\u0391-\u03c9]",
+    "hebrew": "[\u05d0-\u05ea]",
 }
-_RARE_SCRIPT = re.compile(
-    "[" + "".join(each.pattern[1:-1] for name, each in _SCRIPTS.items() if name not in ("han", "kana")) + "]"
-)
+_RARE_SCRIPT = "[" + "".join(each[1:-1] for name, each in _SCRIPTS.items() if name not in ("han", "kana")) + "]"
 _LATIN_WORD = re.compile(r"[a-zA-ZÀ-ÖØ-öø-ſ]+")
 _LANGUAGE_OF_SCRIPT = {
     "hangul": "ko",
@@ -101,8 +100,8 @@ def _counts(text: str) -> dict[str, int]:
     counts = dict.fromkeys(_SCRIPTS, 0)
     if text.isascii():
         return counts
-    looked_at = _SCRIPTS if _RARE_SCRIPT.search(text) else ("han", "kana")
-    return counts | {script: len(_SCRIPTS[script].findall(text)) for script in looked_at}
+    looked_at = _SCRIPTS if re.search(_RARE_SCRIPT, text) else ("han", "kana")
+    return counts | {script: len(re.findall(_SCRIPTS[script], text)) for script in looked_at}
 
 
 def _chinese(text: str) -> str:

@@ -31,8 +31,9 @@ Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.unsignedinteger]
 
-_WORDS = re.compile(WORD)
-_ASCII_WORDS = re.compile(WORD.replace(LETTER, "[A-Za-z0-9]"))  # the same words of a text in ASCII, found faster
+# Compiled by `re` at the first use: who only asks needs none of them, and they take as long as a question.
+_WORDS = WORD
+_ASCII_WORDS = WORD.replace(LETTER, "[A-Za-z0-9]")  # the same words of a text in ASCII, found faster
 _CODE_BITS = 21
 _IS_WORD = 1 << 63
 _IS_HASH = 3 << 62
@@ -132,7 +133,7 @@ def _words(texts: Sequence[str]) -> tuple[Keys, Int64s, Int64s]:
     for text in texts:
         before = len(found)
         pattern = _ASCII_WORDS if text.isascii() else _WORDS
-        found.extend(map(number_of.__getitem__, pattern.findall(text)))
+        found.extend(map(number_of.__getitem__, re.findall(pattern, text)))
         sizes.append(len(found) - before)
     keys_of = [_word_keys(word) for word in number_of]
     key_counts = np.fromiter(map(len, keys_of), np.int64, len(keys_of))

@@ -18,7 +18,7 @@ __all__ = ["LETTER", "WORD", "content_terms", "is_stop_term", "stem", "term_weig
 
 LETTER = rf"[^\W_{CJK}]"
 """A letter or digit of scripts with spaces, as a pattern."""
-WORD = rf"{LETTER}+(?:[._\-'’/]{LETTER}+|_+{LETTER}+)*(?:\+\+|#)?"
+WORD = rf"{LETTER}+(?:(?:[.\-'’/]|_+){LETTER}+)*(?:\+\+|#)?"
 """A word of scripts with spaces, as a pattern without groups: nothing in it is CJK."""
 _PIECE = re.compile(rf"(?P<cjk>[{CJK}]+)|{WORD}")
 _SPLIT = re.compile(r"[._\-'’/+#]+")
