@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from conftest import Printed
@@ -59,7 +60,7 @@ def test_a_store_that_cannot_be_is_a_problem(here: Surroundings, tmp_path: Path)
 
 def test_a_settings_folder_that_cannot_be_written_is_a_problem(here: Surroundings, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    settings = here.settings.model_copy(update={"config_folder": tmp_path / "file"})
+    settings = msgspec.structs.replace(here.settings, config_folder=tmp_path / "file")
     assert only(list(checks.config(dataclasses.replace(here, settings=settings)))).state == "problem"
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from lianlu.core.errors import LianluError
-from lianlu.engine import encoder
+from lianlu.engine import encoder, torch_encoder
 from lianlu.engine.embed_backend import EmbedBackend, open_embedder
 from lianlu.engine.embedder import batches
 from lianlu.engine.encoder import Runtime
@@ -30,6 +30,13 @@ TEXTS = [
     "the cat",
 ]
 LEAN = ("bert", "xlm-roberta")
+
+
+@pytest.fixture(autouse=True)
+def _in_float32(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On every CPU the same numbers; one test looks at what a CPU with bfloat16 gives."""
+    if "bfloat16" not in request.node.name:
+        monkeypatch.setattr(torch_encoder, "computing_type", lambda _: torch.float32)
 
 
 def vectors(folder: Path, texts: Sequence[str], runtime: Runtime = "auto", kind: Any = "document") -> np.ndarray:
@@ -67,6 +74,19 @@ def slow_pool(states: torch.Tensor, mode: str) -> torch.Tensor:
         "mean_sqrt_len_tokens": lambda: states.sum(0) / len(states) ** 0.5,
         "weightedmean": lambda: (states * weights).sum(0) / weights.sum(),
     }[mode]()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_vectors_in_bfloat16_point_where_those_of_float32_do(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tiny_embedder(tmp_path / "m", family)
+    monkeypatch.setattr(torch_encoder, "computing_type", lambda _: torch.bfloat16)
+    half = vectors(folder, TEXTS, "torch")
+    monkeypatch.setattr(torch_encoder, "computing_type", lambda _: torch.float32)
+    cosines = (half * vectors(folder, TEXTS, "torch")).sum(axis=1)
+    assert (cosines > 0.99).all()
+    assert (cosines < 1 - 1e-7).any()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
