@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,27 @@ def docx(build: object) -> bytes:
     buffer = io.BytesIO()
     document.save(buffer)
     return buffer.getvalue()
+
+
+def xlsx(fill: Callable[[Any], None]) -> bytes:
+    """A workbook that `fill` has filled; it has one empty sheet before."""
+    from openpyxl import Workbook
+
+    return _saved(Workbook(), fill)
+
+
+def pptx(fill: Callable[[Any], None]) -> bytes:
+    """A presentation that `fill` has given slides."""
+    from pptx import Presentation
+
+    return _saved(Presentation(), fill)
+
+
+def _saved(made: Any, fill: Callable[[Any], None]) -> bytes:
+    fill(made)
+    content = io.BytesIO()
+    made.save(content)
+    return content.getvalue()
 
 
 def archive(parts: dict[str, bytes], *, level: int = zipfile.ZIP_DEFLATED) -> bytes:

@@ -34,6 +34,12 @@ BUILTINS: dict[str, dict[str, str]] = {
         "html": "lianlu.extract.html:read",
         "pdf": "lianlu.extract.pdf:read",
         "docx": "lianlu.extract.docx:read",
+        "xlsx": "lianlu.extract.xlsx:read",
+        "pptx": "lianlu.extract.pptx:read",
+        "epub": "lianlu.extract.epub:read",
+        "csv": "lianlu.extract.csv_table:read",
+        "ipynb": "lianlu.extract.notebook:read",
+        "code": "lianlu.extract.code:read",
     },
     "backend": {
         "artifact": "lianlu.engine.backend:open_artifact",

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_OF_TOOLS = ("__pycache__", "node_modules")
 
 
 class Files(Mapping[str, Path]):
@@ -67,7 +68,8 @@ def named_path(path: Path | str) -> Path:
 def walk(folder: Path) -> list[Path]:
     """All regular files below `folder`, sorted by relative posix path; hidden names are skipped, links to folders not followed.
 
-    A file that is named directly is its own walk. Hidden means a leading dot: `.git`, `.lianlu`, editor leftovers.
+    A file that is named directly is its own walk. Hidden means a leading dot: `.git`, `.lianlu`, editor leftovers; what
+    tools keep beside sources (`__pycache__`, `node_modules`) is hidden too.
     A folder that may not be read is an error: what is silently left out would be missing from every answer.
 
     Raises:
@@ -81,7 +83,7 @@ def walk(folder: Path) -> list[Path]:
         raise UsageError("file.unreadable", path=str(folder), why="neither a file nor a folder")
     found: list[Path] = []
     for root, folders, names in os.walk(folder, onerror=_unreadable):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _OF_TOOLS]
         visible = [Path(root, name) for name in names if not name.startswith(".")]
         found.extend(path for path in visible if path.is_file())  # no pipes, sockets and dangling links
     for path in found:

@@ -1,4 +1,4 @@
-"""Files become Documents: text, markdown, reStructuredText, HTML, PDF and Word, each block traceable to its place."""
+"""Files become Documents: text, web pages, PDF, Office files, books, tables and code, each block traceable to its place."""
 
 from lianlu.extract.read import Reading, read_files
 from lianlu.extract.reader import ReadConfig, Reader

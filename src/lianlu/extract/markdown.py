@@ -20,7 +20,7 @@ from lianlu.extract.reader import ReadConfig, document_of
 from lianlu.records import Block, Document, Source, Span
 from lianlu.text.decode import decode
 
-__all__ = ["plain_words", "read"]
+__all__ = ["markdown_blocks", "plain_words", "read"]
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(?P<yaml>.*?)(?:\r?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|$)", re.DOTALL)
 _LONGEST_FRONT_MATTER = 64_000
@@ -56,6 +56,13 @@ def read(content: bytes, source: Source, config: ReadConfig) -> Document:  # noq
     named = meta.get("title")
     title = str(named) if isinstance(named, (str, int, float)) else _first_heading(blocks)
     return document_of(source, blocks, title=title, meta=meta)
+
+
+def markdown_blocks(text: str) -> list[Block]:
+    """The blocks of markdown that is a part of something else, so that their places say nothing."""
+    lines = Lines(text)
+    blocks = _blocks(lines, 0, len(lines), 0)
+    return [msgspec.structs.replace(block, span=None, verbatim=False) for block in blocks]
 
 
 def plain_words(markdown: str) -> str:

@@ -34,6 +34,7 @@ _PAGE_NUMBER = re.compile(
     r"(?:page|p\.|第)?\s*[-–—]?\s*(?:\d{1,4}|[ivxl]{1,6})\s*[-–—]?\s*(?:页|(?:of|/)\s*\d{1,4})?", re.IGNORECASE
 )
 _PASSWORD = 4
+_DATE = re.compile(r"D:(\d{4})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 _TITLES_OF_NOTHING = re.compile(
     r"(?:untitled|microsoft word|.*\.(?:docx?|tex|dvi|indd|pdf|pptx?)$|\(anonymous\))", re.IGNORECASE
 )
@@ -89,7 +90,9 @@ def _pages(document: Any, most: int) -> list[PageText]:
 def _meta(document: Any) -> dict[str, Any]:
     found = document.get_metadata_dict(skip_empty=True)
     names = {"Title": "title", "Author": "author", "CreationDate": "created"}
-    return {name: str(found[key])[:300].strip("\x00 ") for key, name in names.items() if found.get(key)}
+    meta = {name: str(found[key])[:300].strip("\x00 ") for key, name in names.items() if found.get(key)}
+    changed = _DATE.match(str(found.get("ModDate") or found.get("CreationDate") or ""))
+    return meta | ({"date": "-".join(changed.groups())} if changed else {})
 
 
 def _title(meta: dict[str, Any], blocks: Sequence[Block]) -> str:

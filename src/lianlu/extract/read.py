@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 DEFAULT_LIMITS = Limits(max_bytes=200_000_000, max_seconds=120.0, max_memory_bytes=2 << 30)
-_PARSERS = ("charset_normalizer", "cmarkgfm", "docutils", "lxml", "mammoth", "pypdfium2")
+_PARSERS = ("charset_normalizer", "cmarkgfm", "docutils", "lxml", "mammoth", "openpyxl", "pypdfium2")
 _MOST_CHILDREN = 4
 _BYTES_FOR_ANOTHER_CHILD = 4 << 20  # of plain text, about a second; a child costs a quarter of one to start
 _QUICK_ENDINGS = (".md", ".markdown", ".rst", ".txt", ".html", ".htm")

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 
 from lianlu.core.errors import DataError
 from lianlu.core.registry import names
+from lianlu.extract.code import LANGUAGES, NAMES
 
 __all__ = ["MEDIA_TYPES", "reader_name"]
 
@@ -24,6 +25,28 @@ MEDIA_TYPES = {
     "html": "text/html",
     "pdf": "application/pdf",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "epub": "application/epub+zip",
+    "csv": "text/csv",
+    "ipynb": "application/x-ipynb+json",
+    "code": "text/x-source",
+}
+# One part that every archive of the format has.
+_PARTS = {
+    "docx": ("word/document.xml", "word/document2.xml"),
+    "xlsx": ("xl/workbook.xml",),
+    "pptx": ("ppt/presentation.xml",),
+    "epub": ("META-INF/container.xml",),
+}
+_ARCHIVES = {
+    "docx": "docx",
+    "docm": "docx",
+    "xlsx": "xlsx",
+    "xlsm": "xlsx",
+    "pptx": "pptx",
+    "pptm": "pptx",
+    "epub": "epub",
 }
 _ENDINGS = {
     "md": "markdown",
@@ -42,7 +65,11 @@ _ENDINGS = {
     "adoc": "text",
     "asciidoc": "text",
     "": "text",
-}
+    "csv": "csv",
+    "tsv": "csv",
+    "tab": "csv",
+    "ipynb": "ipynb",
+} | dict.fromkeys(LANGUAGES, "code")
 _HTML_START = re.compile(rb"(?:\s|<\?xml[^>]*>|<!--.*?-->)*(?:<!doctype\s+html|<html[\s>])", re.IGNORECASE | re.DOTALL)
 _IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*")
 _SIGNS: tuple[tuple[bytes, str], ...] = (
@@ -82,13 +109,15 @@ def reader_name(content: bytes, name: str) -> str:
     plugin = ending if ending and ending not in _ENDINGS and ending in names("reader") else ""
     if plugin and plugin not in MEDIA_TYPES:
         return plugin
-    if ending in ("pdf", "docx"):
+    if ending == "pdf" or ending in _ARCHIVES:
         raise DataError("extract.broken", what=ending, why="the file does not begin as such a file does")
     if head.startswith(_IMAGES):
         raise DataError("extract.image")
     for sign, what in _SIGNS:
         if head.startswith(sign):
             raise DataError("extract.other-format", what=what)
+    if PurePosixPath(name).name in NAMES:
+        return "code"
     if _HTML_START.match(_narrow(head)):
         return "html"
     if ending in _ENDINGS:
@@ -107,17 +136,14 @@ def _zip_reader(content: bytes, ending: str) -> str:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             parts = set(archive.namelist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        if ending == "docx":
-            raise DataError("extract.broken", what="docx", why=str(error)) from error
+        if ending in _ARCHIVES:
+            raise DataError("extract.broken", what=ending, why=str(error)) from error
         raise DataError("extract.other-format", what="zip") from error
-    if "word/document.xml" in parts or ("[Content_Types].xml" in parts and "word/document2.xml" in parts):
-        return "docx"
+    found = next((reader for reader, own in _PARTS.items() if any(part in parts for part in own)), "")
+    if found:
+        return found
     if ending and ending not in MEDIA_TYPES and ending not in _ENDINGS and ending in names("reader"):
         return ending
-    if any(part.startswith("ppt/") for part in parts):
-        raise DataError("extract.other-format", what="pptx")
-    if any(part.startswith("xl/") for part in parts):
-        raise DataError("extract.other-format", what="xlsx")
     raise DataError("extract.other-format", what="zip")
 
 

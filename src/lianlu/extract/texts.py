@@ -8,8 +8,8 @@ from lianlu.core.i18n import Text
 __all__ = ["ERRORS"]
 
 _READS = Text(
-    "lianlu reads md, txt, rst, html, pdf and docx; convert it or leave it out with --exclude",
-    "lianlu 可读取 md、txt、rst、html、pdf、docx；请转换格式，或用 --exclude 排除",
+    "lianlu reads md, txt, rst, html, pdf, docx, pptx, xlsx, csv, epub, ipynb and source code; convert it or leave it out with --exclude",
+    "lianlu 可读取 md、txt、rst、html、pdf、docx、pptx、xlsx、csv、epub、ipynb 和源代码；请转换格式，或用 --exclude 排除",
 )
 
 ERRORS: dict[str, ErrorText] = {
@@ -43,8 +43,8 @@ ERRORS: dict[str, ErrorText] = {
     "extract.all-failed": ErrorText(
         Text("none of the {count} files could be read:\n{reasons}", "{count} 个文件都无法读取：\n{reasons}"),
         Text(
-            "mend or exclude these files; lianlu reads md, txt, rst, html, pdf and docx",
-            "请修复或排除这些文件；lianlu 可读取 md、txt、rst、html、pdf、docx",
+            "mend or exclude these files; `lianlu extract --help` names what is read",
+            "请修复或排除这些文件；可读取的格式见 `lianlu extract --help`",
         ),
     ),
     "extract.bomb": ErrorText(
@@ -68,6 +68,16 @@ ERRORS: dict[str, ErrorText] = {
             "请先在原软件中去除密码保护，再重新提取",
         ),
     ),
+    "extract.generated": ErrorText(
+        Text(
+            "this code was made by a machine: its lines are {mean} characters long",
+            "这是机器生成的代码：平均每行 {mean} 个字符",
+        ),
+        Text(
+            "give the source it was made from, or leave it out with --exclude",
+            "请提供生成前的源代码，或用 --exclude 排除",
+        ),
+    ),
     "extract.image": ErrorText(
         Text("this is an image, which needs text recognition", "这是图像，需要文字识别"),
         Text(
@@ -78,6 +88,10 @@ ERRORS: dict[str, ErrorText] = {
     "extract.link-outside": ErrorText(
         Text("the link leads out of the folder that was named", "该链接指向所给文件夹之外"),
         Text("name the file it points to itself", "请直接给出它所指向的文件"),
+    ),
+    "extract.lock-file": ErrorText(
+        Text("this is a list of versions that a tool keeps", "这是工具自动维护的版本清单"),
+        Text("leave it out with --exclude", "请用 --exclude 排除"),
     ),
     "extract.no-content": ErrorText(
         Text("nothing to read was found in this {what}", "在该 {what} 中没有可读的内容"),

@@ -22,7 +22,13 @@ __all__ = ["extract"]
 _MOST_ROWS = 60
 
 
-@verb("extract", Text("Read files and folders into markdown and JSON.", "把文件和文件夹读成 markdown 与 JSON。"))
+@verb(
+    "extract",
+    Text(
+        "Read files and folders (md, txt, rst, html, pdf, docx, pptx, xlsx, csv, epub, ipynb, source code) into markdown and JSON.",
+        "把文件和文件夹（md、txt、rst、html、pdf、docx、pptx、xlsx、csv、epub、ipynb、源代码）读成 markdown 与 JSON。",
+    ),
+)
 @argument("files", nargs=-1, required=True)
 @option("--include", multiple=True, help=Text("read only files matching this pattern", "只读取匹配该模式的文件"))
 @option("--exclude", multiple=True, help=Text("leave out files matching this pattern", "排除匹配该模式的文件"))

@@ -13,12 +13,23 @@ from lianlu.core import registry
 from lianlu.core.errors import DataError
 from lianlu.extract.reader import ReadConfig
 from lianlu.records import Document
-from made_files import docx, lines, pdf, source_of
+from made_files import archive, docx, lines, pdf, pptx, source_of, xlsx
 
 
 def _words(made: Any) -> None:
     made.add_heading("Title", level=1)
     made.add_paragraph("Some text 正文。")
+
+
+def _cells(book: Any) -> None:
+    book.active.append(["Question", "Answer"])
+    book.active.append(["Title", "Some text 正文。"])
+
+
+def _slides(made: Any) -> None:
+    slide = made.slides.add_slide(made.slide_layouts[1])
+    slide.shapes.title.text = "Title"
+    slide.placeholders[1].text_frame.text = "Some text 正文。"
 
 
 SAMPLES: dict[str, Callable[[], bytes]] = {
@@ -28,6 +39,18 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
     "html": lambda: "<h1>Title</h1><p>Some text 正文。</p>".encode(),
     "pdf": lambda: pdf([(72.0, 760.0, 20.0, "B", "Title"), *lines(72, 700, ["Some text", "of two lines."])]),
     "docx": lambda: docx(_words),
+    "xlsx": lambda: xlsx(_cells),
+    "pptx": lambda: pptx(_slides),
+    "epub": lambda: archive(
+        {
+            "META-INF/container.xml": b'<c><rootfile full-path="a.opf"/></c>',
+            "a.opf": b'<p><item id="a" href="a.html" media-type="text/html"/><itemref idref="a"/></p>',
+            "a.html": "<h1>Title</h1><p>Some text 正文。</p>".encode(),
+        }
+    ),
+    "csv": lambda: "Question,Answer\nTitle,Some text 正文。\n".encode(),
+    "ipynb": lambda: '{"cells": [{"cell_type": "markdown", "source": "# Title\\n\\nSome text 正文。"}]}'.encode(),
+    "code": lambda: "def title():\n    return 'Some text 正文。'\n".encode(),
 }
 
 
