@@ -14,7 +14,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Estimate", "Interval", "bootstrap", "mean", "mean_of_means", "normal", "wilson"]
+__all__ = ["Estimate", "Interval", "bootstrap", "mean", "mean_of_means", "normal", "share_interval", "wilson"]
 
 Floats = NDArray[np.float64]
 _MOST_DRAWN = 4_000_000  # numbers drawn at once: 32 MB
@@ -96,12 +96,23 @@ def wilson(successes: int, n: int, *, level: float = 0.95) -> Interval:
     """
     if not 0 <= successes <= n or n == 0:
         raise ValueError(f"{successes} of {n} is no share")
+    return share_interval(successes / n, n, level=level)
+
+
+def share_interval(share: float, n: float, *, level: float = 0.95) -> Interval:
+    """The Wilson interval of a share of `n` items; `n` need not be whole, as where items that are alike count less.
+
+    Raises:
+        ValueError: the share is not between 0 and 1, n is not positive, or the level is not between 0 and 1
+    """
+    if not 0 <= share <= 1 or not n > 0:
+        raise ValueError(f"{share} of {n} is no share")
     z = _z(level)
-    share, slack = successes / n, z * z / n
+    slack = z * z / n
     middle = (share + slack / 2) / (1 + slack)
     reach = z * math.sqrt(share * (1 - share) / n + slack / (4 * n)) / (1 + slack)
-    low = 0.0 if successes == 0 else max(middle - reach, 0.0)
-    high = 1.0 if successes == n else min(middle + reach, 1.0)
+    low = 0.0 if share == 0 else max(middle - reach, 0.0)
+    high = 1.0 if share == 1 else min(middle + reach, 1.0)
     return Interval(low, high)
 
 
