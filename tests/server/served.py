@@ -14,10 +14,10 @@ import httpx
 
 from lianlu.llm import Backend, FakeBackend
 from lianlu.serve.app import serving_app
-from lianlu.serve.keys import Keys
 from lianlu.serve.log import RequestLog
 from lianlu.serve.service import Service
 from lianlu.web import running
+from lianlu.web.keys import Keys
 
 __all__ = ["Served", "served"]
 

@@ -1,33 +1,24 @@
-"""The chat page in a real browser: typed into, stopped, cleared, in both languages; what a model writes runs nowhere.
-
-A page beside the real one carries a driver that types and clicks; headless Chromium prints what the page has become.
-"""
+"""The chat page in a real browser: typed into, stopped, cleared, in both languages; what a model writes runs nowhere."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import re
-import shutil
-import subprocess
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from html import escape
 from pathlib import Path
 
 import pytest
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
 
 from lianlu.llm import FakeBackend, Rule
 from lianlu.llm.fake import Fault
 from lianlu.serve.app import serving_app
-from lianlu.serve.chat_page import chat_page
 from lianlu.serve.log import RequestLog
 from lianlu.serve.service import Service
-from lianlu.web import running
+from lianlu.web.served_page import served_page
+from server.browser import Drive, driving, needs_browser
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+pytestmark = needs_browser
 
 MARKDOWN = "A **bold** `word`\n\n```\n<b>code</b>\n```\n\n<img src=x onerror=evil()> [x](javascript:evil())"
 RULES = [
@@ -35,22 +26,6 @@ RULES = [
     Rule(match="broken", error=Fault(status=500, message="boom")),
     Rule(reply=MARKDOWN),
 ]
-DRIVER = """
-<script>
-const evil = () => { document.body.dataset.evil = "ran"; };
-const state = () => document.documentElement.dataset.state;
-// The browser's clock stands still while a request is under way, so each look takes real time.
-const wait = async (fact) => { while (!fact()) await fetch("health"); };
-const say = (text) => {
-  document.getElementById("question").value = text;
-  document.getElementById("form").requestSubmit();
-};
-const press = (id) => document.getElementById(id).click();
-window.confirm = () => true;
-(async () => { ACTIONS; document.body.dataset.done = "yes"; })();
-</script>
-"""
-Drive = Callable[..., str]
 
 
 @pytest.fixture
@@ -64,40 +39,8 @@ def drive(backend: FakeBackend, tmp_path: Path) -> Generator[Drive]:
     service = Service(
         backend, "nano", asyncio.run(backend.identity()), RequestLog(tmp_path / "r.jsonl", instance="x"), "x"
     )
-    app = serving_app(service)
-    actions = ""
-
-    async def driven(_: Request) -> Response:
-        page = chat_page("nano", "en").html.replace("</body>", DRIVER.replace("ACTIONS", actions) + "</body>")
-        return HTMLResponse(page, headers={"Content-Security-Policy": "default-src * 'unsafe-inline'"})
-
-    app.router.add_route("/driven", driven)
-    with running(app) as url:
-
-        def run(script: str = "", *, lang: str = "en") -> str:
-            nonlocal actions
-            actions = script
-            done = subprocess.run(
-                [
-                    str(BROWSER),
-                    "--headless",
-                    "--no-sandbox",
-                    "--disable-gpu",
-                    f"--accept-lang={lang}",
-                    f"--user-data-dir={tmp_path / 'browser'}",
-                    "--virtual-time-budget=20000",
-                    "--dump-dom",
-                    f"{url}/driven" if script else f"{url}/",
-                ],
-                capture_output=True,
-                text=True,
-                encoding="utf-8",
-                timeout=60,
-                check=True,
-            )
-            assert not script or 'data-done="yes"' in done.stdout
-            return re.sub(r"<script>.*?</script>|<style>.*?</style>", "", done.stdout, flags=re.S)
-
+    page = served_page("lianlu.serve", "chat", "en", {"model": "nano"})
+    with driving(serving_app(service), page.html, tmp_path / "browser") as run:
         yield run
 
 
@@ -107,7 +50,7 @@ def test_the_page_greets_in_the_reader_s_language_under_its_own_policy(drive: Dr
 
 
 def test_an_answer_is_shown_as_markdown_and_nothing_of_it_runs(drive: Drive, tmp_path: Path) -> None:
-    page = drive('say("hello"); await wait(() => state() === "ready");')
+    page = drive('await asked("hello");')
     assert "<strong>bold</strong> <code>word</code>" in page
     assert f"<pre><code>{escape('<b>code</b>')}</code></pre>" in page
     assert "&lt;img src=x" in page
@@ -129,26 +72,20 @@ def test_escape_stops_an_answer_and_keeps_what_has_arrived(drive: Drive, tmp_pat
 
 
 def test_the_talk_so_far_and_the_system_prompt_go_with_a_question(drive: Drive, backend: FakeBackend) -> None:
-    drive(
-        'document.getElementById("system").value = "Be brief."; say("one"); await wait(() => state() === "ready");'
-        'say("two"); await wait(() => state() === "ready");'
-    )
+    drive('document.getElementById("system").value = "Be brief."; await asked("one");await asked("two");')
     roles = [message.role for message in backend.asked[-1].messages]
     assert roles == ["system", "user", "assistant", "user"]
 
 
 def test_clearing_forgets_the_talk(drive: Drive, backend: FakeBackend) -> None:
-    page = drive(
-        'say("one"); await wait(() => state() === "ready"); press("clear");'
-        'say("two"); await wait(() => state() === "ready");'
-    )
+    page = drive('await asked("one"); press("clear");await asked("two");')
     assert [message.text for message in backend.asked[-1].messages] == ["two"]
     assert page.count('class="message user"') == 1
 
 
 def test_a_failure_is_shown_with_its_hint_and_can_be_tried_again(drive: Drive, backend: FakeBackend) -> None:
     page = drive(
-        'press("language"); say("broken"); await wait(() => state() === "ready");'
+        'press("language"); await asked("broken");'
         'document.querySelector(".again").click(); await wait(() => state() === "ready");'
     )
     assert "boom" in page

@@ -18,7 +18,7 @@ from lianlu.llm import Delta, FakeBackend, Health, Identity, Rule, open_backend
 from lianlu.llm.backend import Backend, Reply
 from lianlu.llm.fake import Fault
 from lianlu.serve.app import LIMIT_BYTES
-from lianlu.serve.keys import Keys
+from lianlu.web.keys import Keys
 from server.served import Served, served
 
 HELLO = {"model": "fake", "messages": [{"role": "user", "content": "hi there"}]}
@@ -78,7 +78,7 @@ def its(tmp_path: Path) -> Generator[Served]:
 def test_broken_json_is_refused_in_words(its: Served, body: bytes) -> None:
     answer = its.client.post("/v1/chat/completions", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
-    assert answer.json()["error"]["code"] == "serve.not-json"
+    assert answer.json()["error"]["code"] == "web.not-json"
 
 
 @pytest.mark.parametrize("given", ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonx"])
@@ -260,5 +260,5 @@ def test_a_stopping_server_ends_streams_with_words(tmp_path: Path) -> None:
             its.service.stops_at = time.monotonic()
             rest = list(lines)
         last = json.loads([line for line in rest if line][-1].removeprefix("data: "))
-        assert last["error"]["code"] == "serve.stopping"
-        assert (its.log()[0]["status"], its.log()[0]["code"]) == (503, "serve.stopping")
+        assert last["error"]["code"] == "web.stopping"
+        assert (its.log()[0]["status"], its.log()[0]["code"]) == (503, "web.stopping")

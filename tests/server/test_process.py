@@ -108,9 +108,9 @@ def test_an_endless_answer_is_ended_in_words_after_sigterm(start: Start) -> None
         next(lines)
         child.send_signal(signal.SIGTERM)
         events = [line for line in lines if line]
-    assert json.loads(events[-1].removeprefix("data: "))["error"]["code"] == "serve.stopping"
+    assert json.loads(events[-1].removeprefix("data: "))["error"]["code"] == "web.stopping"
     child.wait(15)
-    assert log(told)[0]["code"] == "serve.stopping"
+    assert log(told)[0]["code"] == "web.stopping"
 
 
 def test_kill_9_loses_no_finished_request_and_leaves_no_half_line(start: Start) -> None:

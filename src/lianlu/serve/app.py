@@ -1,29 +1,25 @@
-"""The routes. A request that is not streamed is watched too: when its client leaves, the model stops.
-
-JSON must be said to be JSON. That is more than order: a page of another site can send plain text to a server on this
-machine without asking, JSON it cannot.
-"""
+"""The routes. A request that is not streamed is watched too: when its client leaves, the model stops."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
-from typing import Any
+from functools import partial
 
 import anyio
-import msgspec
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from lianlu.core.errors import Cancelled, UsageError
+from lianlu.core.errors import UsageError
 from lianlu.core.i18n import language
-from lianlu.serve.chat_page import chat_page
 from lianlu.serve.fields import BODIES
-from lianlu.serve.keys import Keys
-from lianlu.serve.log import Entry
 from lianlu.serve.service import Service
 from lianlu.web import EventStream, create_app
+from lianlu.web.body import json_object
+from lianlu.web.keys import Keys
+from lianlu.web.leaving import unless_gone
+from lianlu.web.served_page import served_page
 
 __all__ = ["LIMIT_BYTES", "PATHS", "serving_app"]
 
@@ -66,7 +62,7 @@ class _Routes:
         self._keys = keys
 
     async def page(self, _: Request) -> Response:
-        page = chat_page(self._service.name, language())
+        page = served_page("lianlu.serve", "chat", language(), {"model": self._service.name})
         return HTMLResponse(page.html, headers={"Content-Security-Policy": page.policy})
 
     async def health(self, _: Request) -> Response:
@@ -96,11 +92,11 @@ class _Routes:
             with ExitStack() as stack:
                 stack.enter_context(self._service.log.request(entry))
                 self._admit(request)
-                body = await _json_object(request)
+                body = await json_object(request)
                 if body.get("stream") is True:
                     chunks = self._service.stream(entry, body, stack.pop_all())
                     return EventStream(chunks, done="[DONE]", headers=headers)
-                answer = await _unless_gone(request, self._service.answer, entry, body)
+                answer = await unless_gone(request, partial(self._service.answer, entry, body))
             return JSONResponse(answer, headers=headers)
 
         return route
@@ -108,42 +104,3 @@ class _Routes:
     def _admit(self, request: Request) -> None:
         if self._keys is not None and not self._keys.admit(request.headers.get("authorization", "")):
             raise UsageError("web.unauthorized")
-
-
-async def _json_object(request: Request) -> dict[str, Any]:
-    given = request.headers.get("content-type", "")
-    if given.partition(";")[0].strip().lower() != "application/json":
-        raise UsageError("serve.content-type", given=given)
-    try:
-        body = msgspec.json.decode(await request.body())
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise UsageError("serve.not-json", why=str(error)) from None
-    if not isinstance(body, dict):
-        raise UsageError("serve.not-json", why="not an object")
-    return body
-
-
-async def _unless_gone(
-    request: Request,
-    answer: Callable[[Entry, dict[str, Any]], Awaitable[dict[str, Any]]],
-    entry: Entry,
-    body: dict[str, Any],
-) -> dict[str, Any]:
-    """The answer, or Cancelled when the client leaves before it: nobody would read it."""
-    made: dict[str, Any] | None = None
-    try:
-        async with anyio.create_task_group() as group:
-            group.start_soon(_watch, request, group.cancel_scope)
-            made = await answer(entry, body)
-            group.cancel_scope.cancel()
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
-    if made is None:
-        raise Cancelled
-    return made
-
-
-async def _watch(request: Request, scope: anyio.CancelScope) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-    scope.cancel()

@@ -1,17 +1,6 @@
-"use strict";
 (() => {
-  const root = document.documentElement;
+  const { root, $, kept, keep, made } = kit;
   const model = root.dataset.model;
-  const $ = (id) => document.getElementById(id);
-
-  // What the browser keeps. Every access may fail (private mode, cookies off); the page then works without memory.
-  const kept = (store, name) => { try { return window[store].getItem(`lianlu.${name}`); } catch { return null; } };
-  const keep = (store, name, value) => {
-    try {
-      if (value) window[store].setItem(`lianlu.${name}`, value);
-      else window[store].removeItem(`lianlu.${name}`);
-    } catch { /* nothing is remembered then */ }
-  };
 
   const WORDS = {
     en: {
@@ -32,13 +21,6 @@
     },
   };
   const words = () => WORDS[root.dataset.lang];
-
-  const made = (tag, className, ...children) => {
-    const node = document.createElement(tag);
-    if (className) node.className = className;
-    node.append(...children);
-    return node;
-  };
 
   // ---- Markdown to nodes. Text becomes text nodes and nothing else: no HTML of a model is ever parsed.
   const INLINE = /(`+)([\s\S]*?[^`])\1(?!`)|\*\*(?=\S)([\s\S]*?\S)\*\*|\*(?=[^\s*])([^*]*[^\s*])\*|\[([^\]\n]+)\]\((https?:\/\/[^\s()]+)\)|(https?:\/\/[^\s<>"'`，。；：、）》】]+)/;
@@ -133,12 +115,8 @@
 
   // ---- The talk
   const HISTORY = `talk.${model}`;
-  let talk = [];
+  let talk = kit.keptTalk("localStorage", HISTORY, (turn) => typeof turn.content === "string");
   let running = null;
-  try {
-    const before = JSON.parse(kept("localStorage", HISTORY) || "[]");
-    if (Array.isArray(before)) talk = before.filter((each) => each && typeof each.content === "string");
-  } catch { /* what was kept cannot be read: begin anew */ }
   const keepTalk = () => keep("localStorage", HISTORY, talk.length ? JSON.stringify(talk) : "");
 
   const drawAnswer = (node, turn, isRunning) => {
@@ -175,13 +153,10 @@
     $("talk").scrollTop = $("talk").scrollHeight;
   };
 
-  const isAtEnd = () => $("talk").scrollHeight - $("talk").scrollTop - $("talk").clientHeight < 80;
-  const drawRunning = () => {
-    const stays = isAtEnd();
+  const drawRunning = () => kit.keepingEnd($("talk"), () => {
     const node = $("messages").lastElementChild;
     if (node && running) drawAnswer(node, running.turn, true);
-    if (stays) $("talk").scrollTop = $("talk").scrollHeight;
-  };
+  });
 
   // ---- Asking
   const request = () => {
@@ -196,27 +171,6 @@
     if ($("max-tokens").value !== "") body.max_tokens = Number($("max-tokens").value);
     return body;
   };
-  const headers = () => {
-    const key = $("key").value.trim();
-    return { "Content-Type": "application/json", "Accept-Language": root.dataset.lang, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
-  };
-  async function* events(response) {
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    let rest = "";
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      const lines = (rest + value).split("\n");
-      rest = lines.pop();
-      for (const line of lines) if (line.startsWith("data: ")) yield line.slice(6);
-    }
-  }
-  const refused = async (response) => {
-    let error = null;
-    try { ({ error } = await response.json()); } catch { /* no JSON: a proxy answered */ }
-    const hint = response.status === 401 ? words().needsKey : error && error.hint;
-    return { message: (error && error.message) || `HTTP ${response.status}`, hint: hint || "" };
-  };
   const take = (turn, event) => {
     if (event.error) {
       turn.error = { message: event.error.message, hint: event.error.hint || "" };
@@ -229,21 +183,21 @@
     }
   };
   const receive = async (turn, signal) => {
-    const response = await fetch("v1/chat/completions", { method: "POST", headers: headers(), body: JSON.stringify(request()), signal });
+    const response = await fetch("v1/chat/completions", {
+      method: "POST", headers: kit.headers($("key").value.trim()), body: JSON.stringify(request()), signal,
+    });
     if (!response.ok) {
-      turn.error = await refused(response);
+      turn.error = await kit.refused(response, words().needsKey);
       return;
     }
-    let isWhole = false;
     let isDrawn = true;
-    for await (const event of events(response)) {
-      if (event === "[DONE]") { isWhole = true; continue; }
-      take(turn, JSON.parse(event));
+    const isWhole = await kit.takeAll(response, (event) => {
+      take(turn, event);
       if (isDrawn) {
         isDrawn = false;
         requestAnimationFrame(() => { isDrawn = true; drawRunning(); });
       }
-    }
+    });
     if (!isWhole && !turn.error) turn.error = { message: words().broken, hint: "" };
   };
   const answer = async () => {
@@ -252,7 +206,7 @@
     const asking = receive(turn, abort.signal);
     running = { turn, abort };
     talk.push(turn);
-    showRunning();
+    kit.showRunning(true);
     drawTalk();
     try {
       await asking;
@@ -265,7 +219,7 @@
       keepTalk();
       drawTalk();
     }
-    showRunning();
+    kit.showRunning(false);
     $("question").focus();
   };
   const ask = () => {
@@ -290,16 +244,8 @@
     box.style.height = "auto";
     box.style.height = `${box.scrollHeight + 2}px`;
   };
-  const showRunning = () => {
-    $("send").hidden = running !== null;
-    $("stop").hidden = running === null;
-    root.dataset.state = running ? "running" : "ready";
-  };
   const showWords = () => {
-    root.lang = root.dataset.lang === "zh" ? "zh-CN" : "en";
-    $("question").placeholder = words().question;
-    $("question").setAttribute("aria-label", words().question);
-    $("question").title = words().hint;
+    kit.showLanguage(words());
     [...$("theme").options].forEach((each, place) => { each.textContent = words().theme[place]; });
     drawTalk();
   };
@@ -312,20 +258,12 @@
     else delete root.dataset.theme;
   };
 
-  const chosen = kept("localStorage", "language");
-  if (chosen === "en" || chosen === "zh") root.dataset.lang = chosen;
   $("model").textContent = model;
   $("model").title = model;
-  document.title = `${model} · lianlu`;
   for (const id of ["system", "temperature", "max-tokens", "theme"]) remembered(id);
   remembered("key", "sessionStorage");
   showTheme();
   $("theme").addEventListener("change", showTheme);
-  $("language").addEventListener("click", () => {
-    root.dataset.lang = root.dataset.lang === "zh" ? "en" : "zh";
-    keep("localStorage", "language", root.dataset.lang);
-    showWords();
-  });
   $("options").addEventListener("click", () => {
     $("panel").hidden = !$("panel").hidden;
     $("options").setAttribute("aria-expanded", String(!$("panel").hidden));
@@ -338,19 +276,8 @@
     drawTalk();
     $("question").focus();
   });
-  $("stop").addEventListener("click", stop);
-  $("form").addEventListener("submit", (event) => { event.preventDefault(); ask(); });
   $("question").addEventListener("input", grow);
-  $("question").addEventListener("keydown", (event) => {
-    // While an input method composes Chinese, Enter chooses a word.
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) {
-      event.preventDefault();
-      ask();
-    }
-  });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !event.isComposing) stop(); });
-  showWords();
-  showRunning();
+  kit.start({ store: "localStorage", title: model, ask, stop, show: showWords });
   grow();
-  $("question").focus();
 })();

@@ -1,9 +1,9 @@
 """What a request may say. Every field is served, or changes nothing by definition, or is refused by its name.
 
 A server that ignores a field gives wrong results that look right: one that ignores `echo` scores exact chance under an
-evaluation harness. So each field of OpenAI's interface stands in one of three places: a body class (checked, then read
-by `lianlu.llm.wire`), `_HARMLESS` (bookkeeping that no answer depends on), `_DEFAULTS` (accepted with the value that
-means what happens anyway). A null is an absent field. Fields of one engine pass when the backend declares them.
+evaluation harness. So each field of OpenAI's interface stands in a body class (checked, then read by `lianlu.llm.wire`)
+or in `lianlu.llm.neutral` (it changes no answer); all others are refused. A null is an absent field. Fields of one engine
+pass when the backend declares them.
 """
 
 from __future__ import annotations
@@ -15,29 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lianlu.core.errors import UsageError
 from lianlu.core.i18n import Text, suggest
+from lianlu.llm.neutral import DEFAULTS, changes_nothing
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 __all__ = ["BODIES", "checked"]
 
-_HARMLESS = {"user", "metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
-_DEFAULTS: dict[str, tuple[Any, ...]] = {
-    "best_of": (1,),
-    "frequency_penalty": (0, 0.0),
-    "logit_bias": ({},),
-    "modalities": (["text"],),
-    "parallel_tool_calls": (True,),
-    "presence_penalty": (0, 0.0),
-    "response_format": ({"type": "text"},),
-    "return_documents": (False,),
-    "service_tier": ("auto", "default"),
-    "store": (False,),
-    "suffix": ("",),
-    "tool_choice": ("auto",),
-    "tools": ([],),
-    "verbosity": ("medium",),
-}
 _OTHERS = {
     "audio": "audio",
     "dimensions": "dimensions",
@@ -190,7 +174,7 @@ def checked(path: str, body: Mapping[str, Any], extra_fields: frozenset[str] | N
     """
     shape = BODIES[path]
     given = {name: _without_nulls(value) for name, value in body.items() if value is not None}
-    said = {name: value for name, value in given.items() if name not in _HARMLESS and not _is_default(name, value)}
+    said = {name: value for name, value in given.items() if not changes_nothing(name, value)}
     if said.get("tool_choice") == "none" and "tools" not in said:
         del said["tool_choice"]
     extras = {name: value for name, value in said.items() if name not in shape.model_fields}
@@ -214,13 +198,9 @@ def _without_nulls(value: Any) -> Any:
     return value
 
 
-def _is_default(name: str, value: Any) -> bool:
-    return any(type(value) is type(default) and value == default for default in _DEFAULTS.get(name, ()))
-
-
 def _refused(path: str, name: str, value: Any, shape: type[_Asked]) -> UsageError:
-    if name in _DEFAULTS or name in _OTHERS:
-        only = ", ".join(map(repr, _DEFAULTS.get(name, ())))
+    if name in DEFAULTS or name in _OTHERS:
+        only = ", ".join(map(repr, DEFAULTS.get(name, ())))
         why = (
             Text(f"accepted: {only}", f"可接受：{only}") if only else Text("no value of it is", "它的任何取值都不支持")
         )

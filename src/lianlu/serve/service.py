@@ -67,7 +67,7 @@ class Service:
 
         Raises:
             UsageError: serve.unknown-field, serve.unsupported-field, serve.bad-field, serve.unknown-model, llm.*
-            LimitError: serve.busy
+            LimitError: web.busy
             BackendError: what the backend raises
         """
         made = await self._face.answer(entry.path, self._admitted(entry, given))
@@ -76,7 +76,7 @@ class Service:
         return self._stamped(entry, made)
 
     async def stream(self, entry: Entry, given: Mapping[str, Any], closing: ExitStack) -> Chunks:
-        """Answer a request as the answer is made. Raises as `answer`, and BackendError serve.stopping.
+        """Answer a request as the answer is made. Raises as `answer`, and BackendError web.stopping.
 
         Args:
             closing: entered contexts of this request; left when the stream ends, whatever its end is.
@@ -90,7 +90,7 @@ class Service:
                 async for chunk in chunks:
                     self._count(entry, chunk)
                     if self.stops_at is not None and time.monotonic() > self.stops_at:
-                        raise BackendError("serve.stopping")
+                        raise BackendError("web.stopping")
                     if chunk["choices"] or wants_usage:
                         yield self._stamped(entry, chunk)
 
@@ -137,7 +137,7 @@ class Service:
 
     def _admitted(self, entry: Entry, given: Mapping[str, Any]) -> dict[str, Any]:
         if self.log.running > self.limit_running:
-            raise LimitError("serve.busy", running=self.log.running - 1, retry_after_seconds=1)
+            raise LimitError("web.busy", running=self.log.running - 1, retry_after_seconds=1)
         body = checked(entry.path, given, self.backend.extra_fields)
         entry.model, entry.stream, entry.body = body["model"], bool(body.get("stream")), body
         self.check_model(entry.model)

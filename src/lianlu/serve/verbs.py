@@ -51,9 +51,9 @@ def serve(call: Call, ref: str, host: str, port: int, model_name: str, require_k
     in the foreground."""
     from lianlu import web
     from lianlu.serve.app import PATHS, serving_app
-    from lianlu.serve.keys import read_keys
     from lianlu.serve.log import RequestLog
     from lianlu.serve.service import Service, new_instance
+    from lianlu.web.keys import read_keys
 
     keys = read_keys(require_keys, os.environ) if require_keys else None
     backend = open_backend(ref, settings=call.settings)

@@ -1,4 +1,4 @@
-"""The HTTP kit: app factory, errors to status codes, server-sent events, bearer auth, limits, serving (owns fastapi)."""
+"""The HTTP kit: app factory, errors to status codes, server-sent events, keys, limits, pages, serving (owns fastapi)."""
 
 from __future__ import annotations
 

@@ -45,4 +45,46 @@ ERRORS: dict[str, ErrorText] = {
         Text("the server did not start within {seconds:g} s", "服务在 {seconds:g} 秒内未能启动"),
         Text("its log says why; run it with -v", "原因见日志；可加 -v 运行"),
     ),
+    "web.not-json": ErrorText(
+        Text("the request body is not JSON: {why}", "请求体不是 JSON：{why}"),
+        Text("send one JSON object in UTF-8", "请发送一个 UTF-8 编码的 JSON 对象"),
+    ),
+    "web.content-type": ErrorText(
+        Text("the request has the content type {given!r}", "请求的内容类型是 {given!r}"),
+        Text(
+            "send the header `Content-Type: application/json` (curl: -H 'Content-Type: application/json')",
+            "请发送请求头 `Content-Type: application/json`（curl：-H 'Content-Type: application/json'）",
+        ),
+        http=415,
+    ),
+    "web.busy": ErrorText(
+        Text("{running} requests are running already", "已有 {running} 个请求正在处理"),
+        Text("try again in {retry_after_seconds} s", "请在 {retry_after_seconds} 秒后重试"),
+        http=429,
+    ),
+    "web.stopping": ErrorText(
+        Text("the server was stopped in the middle of this answer", "回答尚未结束，服务已停止"),
+        Text(
+            "what has arrived so far is all there is; ask again when the server is back",
+            "已收到的内容即为全部；请等服务恢复后重新提问",
+        ),
+        http=503,
+    ),
+    "web.no-keys": ErrorText(
+        Text("{source!r} holds no key", "{source!r} 中没有密钥"),
+        Text(
+            "--require-keys takes a file with one key in each line, or the name of an environment variable with keys"
+            " between commas",
+            "--require-keys 接受每行一个密钥的文件，或以逗号分隔密钥的环境变量名",
+        ),
+    ),
+    "web.bad-origin": ErrorText(
+        Text("{origin!r} is no origin of web pages", "{origin!r} 不是有效的网页来源"),
+        Text("write scheme and host, such as https://example.org", "请写出协议与主机，例如 https://example.org"),
+    ),
+    "web.too-often": ErrorText(
+        Text("more than {per_minute} requests a minute came from here", "来自此处的请求已超过每分钟 {per_minute} 次"),
+        Text("try again in {retry_after_seconds} s", "请在 {retry_after_seconds} 秒后重试"),
+        http=429,
+    ),
 }

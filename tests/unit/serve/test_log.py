@@ -41,7 +41,7 @@ def test_prompts_are_kept_when_asked_for(tmp_path: Path) -> None:
     ("error", "status", "code"),
     [
         (UsageError("serve.bad-field", param="n", why="x"), 400, "serve.bad-field"),
-        (BackendError("serve.stopping"), 503, "serve.stopping"),
+        (BackendError("web.stopping"), 503, "web.stopping"),
         (asyncio.CancelledError(), 499, ""),
         (GeneratorExit(), 499, ""),
         (RuntimeError("a bug"), 500, "bug"),

@@ -35,7 +35,7 @@ def test_a_dry_run_reads_well(lianlu: Command) -> None:
         (["nonsense"], "llm."),
         (["fake:echo", "--port", "70000"], "cli.bad-usage"),
         (["fake:echo", "--host", "no such host"], "web.bad-host"),
-        (["fake:echo", "--require-keys", "LIANLU_NO_SUCH_VARIABLE"], "serve.no-keys"),
+        (["fake:echo", "--require-keys", "LIANLU_NO_SUCH_VARIABLE"], "web.no-keys"),
         ([], "cli.bad-usage"),
     ],
     ids=str,

@@ -33,7 +33,7 @@ def read_keys(source: str, environment: Mapping[str, str]) -> Keys:
     """Keys from a file, one in each line (`#` begins a comment), or from an environment variable, between commas.
 
     Raises:
-        UsageError: serve.no-keys, file.unreadable
+        UsageError: web.no-keys, file.unreadable
     """
     path = Path(source)
     if path.is_file():
@@ -46,7 +46,7 @@ def read_keys(source: str, environment: Mapping[str, str]) -> Keys:
         found = [key.strip() for key in environment.get(source, "").split(",")]
     keys = [key for key in found if key]
     if not keys:
-        raise UsageError("serve.no-keys", source=source)
+        raise UsageError("web.no-keys", source=source)
     return Keys(keys)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lianlu.core.errors import UsageError
-from lianlu.serve.keys import read_keys
+from lianlu.web.keys import read_keys
 
 
 def test_keys_come_from_a_file_with_comments(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_all_else_stays_out(given: str) -> None:
 def test_a_variable_without_keys_is_an_error(value: str) -> None:
     with pytest.raises(UsageError, match="LL_KEYS") as caught:
         read_keys("LL_KEYS", {"LL_KEYS": value})
-    assert caught.value.code == "serve.no-keys"
+    assert caught.value.code == "web.no-keys"
 
 
 @pytest.mark.parametrize("content", [b"", b"# nothing\n\n", b"\xff\xfe\x00"])
@@ -42,4 +42,4 @@ def test_a_file_without_keys_is_an_error(tmp_path: Path, content: bytes) -> None
     (tmp_path / "keys").write_bytes(content)
     with pytest.raises(UsageError) as caught:
         read_keys(str(tmp_path / "keys"), {})
-    assert caught.value.code in ("serve.no-keys", "file.unreadable")
+    assert caught.value.code in ("web.no-keys", "file.unreadable")
