@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
+from conftest import Printed
 from lianlu import rag
-from lianlu.rag.app import base_app
+from lianlu.rag.app import Face, base_app
 from lianlu.rag.carry import export_base
 from lianlu.rag.shelf import open_base
 from lianlu.web import running
+from lianlu.web.gate import Gate
 
 SCRIPT = """
 rules:
@@ -41,8 +42,8 @@ def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def served(model: str | None = None) -> Generator[httpx.Client]:
-    app = base_app(lambda: open_base("notes"), model=model)
+def served(model: str | None = None, gate: Gate | None = None) -> Generator[httpx.Client]:
+    app = base_app(lambda: open_base("notes"), Face(model), gate=gate)
     with running(app) as url, httpx.Client(base_url=url, timeout=30) as client:
         yield client
 
@@ -115,11 +116,13 @@ def test_what_another_process_writes_is_seen(client: httpx.Client, tmp_path: Pat
         (b'{"question": ""}', "application/json"),
         (b'{"question": "x", "since": "yesterday"}', "application/json"),
         (b'{"question": "x"}', "text/plain"),
+        (b"[" * 100_000, "application/json"),
     ],
+    ids=lambda value: str(value[:40]),
 )
 def test_requests_that_make_no_sense_are_refused(client: httpx.Client, body: bytes, kind: str) -> None:
     refused = client.post("/v1/lianlu/ask", content=body, headers={"Content-Type": kind})
-    assert refused.status_code == 400
+    assert refused.status_code == (400 if kind == "application/json" else 415)
     assert refused.json()["error"]["message"]
 
 
@@ -160,22 +163,89 @@ def test_a_model_that_fails_midway_leaves_what_was_verified(tmp_path: Path) -> N
         assert client.get("/health").status_code == 200
 
 
-def test_the_command_serves_an_exported_file(tmp_path: Path) -> None:
-    with open_base("notes") as base:
-        path = export_base(base, tmp_path / "out" / "notes.sqlite")
-    command = [sys.executable, "-m", "lianlu", "rag", "serve", str(path), "--port", "0", "--json"]
-    child = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "LIANLU_STORE": "/nonexistent"}
-    )
+@contextmanager
+def command(*arguments: str | Path) -> Generator[tuple[subprocess.Popen[str], str]]:
+    """`lianlu rag serve` as a process, and where it is."""
+    words = [sys.executable, "-m", "lianlu", "rag", "serve", *map(str, arguments), "--port", "0", "--json"]
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     try:
         told = ""
         while not told.rstrip().endswith("}"):
-            told += child.stdout.readline()
-        url = json.loads(told)["url"]
+            line = child.stdout.readline()
+            assert line, told
+            told += line
+        yield child, json.loads(told)["url"]
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def test_the_command_serves_an_exported_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_base("notes") as base:
+        path = export_base(base, tmp_path / "out" / "our notes.sqlite")
+    monkeypatch.setenv("LIANLU_STORE", "/nonexistent")
+    with command(path) as (child, url):
         answer = httpx.post(f"{url}/v1/lianlu/ask", json={"question": "备份保留多少天？"}, timeout=30).json()
         assert answer["citations"][0]["uri"] == "a.md"
-    finally:
+        assert httpx.get(f"{url}/v1/models").json()["data"][0]["id"] == "our notes"
         child.send_signal(signal.SIGINT)
-        child.communicate(timeout=30)
-    assert child.returncode == 0
+        assert child.wait(30) == 0
+
+
+def test_the_command_asks_for_keys_and_ends_a_long_answer_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "endless.yaml"
+    path.write_text(f"rules:\n  - {{reply: '{'备份每晚两点做 [1]。' * 900}', pause_seconds: 0.05}}\n", encoding="utf-8")
+    (tmp_path / "keys.txt").write_text("ll-one\n")
+    asked = {"question": "备份几点做？", "stream": True}
+    key = {"Authorization": "Bearer ll-one"}
+    arguments = ("--model", f"fake:{path}", "--require-keys", tmp_path / "keys.txt", "--title", "Ours")
+    with command("notes", *arguments) as (child, url):
+        assert httpx.post(f"{url}/v1/lianlu/ask", json=asked).status_code == 401
+        with httpx.stream("POST", f"{url}/v1/lianlu/ask", json=asked, headers=key, timeout=30) as answer:
+            lines = answer.iter_lines()
+            next(lines)
+            child.send_signal(signal.SIGTERM)
+            events = [line for line in lines if line]
+        assert json.loads(events[-1].removeprefix("data: "))["error"]["code"] == "web.stopping"
+        child.wait(15)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("nots",), "rag.unknown-base"),
+        (("notes", "--require-keys", "LIANLU_NO_SUCH_VARIABLE"), "web.no-keys"),
+        (("notes", "--framed-by", "https://a.example; script-src *"), "web.bad-origin"),
+        (("notes", "--framed-by", "'self'\r\nSet-Cookie: a=b"), "web.bad-origin"),
+        (("notes", "--model", "nowhere:model"), "llm.unknown-ref"),
+        (("notes", "--model", "local:no/such/folder"), "file.missing"),
+        (("notes", "--model", ""), "llm.unknown-ref"),
+        (("notes", "--host", "256.0.0.1"), "web.bad-host"),
+        (("notes", "--per-minute", "-1"), "cli.bad-usage"),
+    ],
+    ids=lambda value: str(value)[-40:],
+)
+def test_options_that_make_no_sense_are_refused_before_anything_is_served(
+    lianlu: Callable[..., Printed], arguments: tuple[str, ...], code: str
+) -> None:
+    done = lianlu("rag", "serve", *arguments)
+    assert done.code == 2
+    assert f"[{code}]" in done.err
+
+
+def test_no_path_of_the_machine_is_told(model: str) -> None:
+    with served(model) as client:
+        answer = client.post("/v1/lianlu/ask", json={"question": "备份几点做？"}).json()
+        facts = client.get("/v1/lianlu/base").json()
+    assert answer["by"] == facts["model"] == "fake:model.yaml"
+
+
+@pytest.mark.parametrize(
+    ("ref", "told"),
+    [("http://10.0.0.7:8000/v1#qwen", "qwen"), ("internlm:m", "internlm:m")],
+)
+def test_no_address_of_another_machine_is_told(ref: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTERNLM_API_KEY", "k")
+    with served(ref) as client:
+        assert client.get("/v1/lianlu/base").json()["model"] == told

@@ -30,6 +30,7 @@ __all__ = [
     "add_endpoint",
     "base_url",
     "checked_url",
+    "cost_at",
     "endpoints",
     "remove_endpoint",
     "user_endpoints",
@@ -129,6 +130,19 @@ def endpoints(settings: Settings) -> dict[str, Endpoint]:
         UsageError: recipe.* when the file does not read, llm.literal-key, llm.bad-url
     """
     return {**PRESETS, **user_endpoints(settings)}
+
+
+def cost_at(ref: str, usage: Usage, settings: Settings) -> Usage:
+    """`usage` with what it costs at the service that a ModelRef names, where its prices are known.
+
+    Raises as `endpoints`.
+    """
+    known = endpoints(settings)
+    name = ref.partition(":")[0]
+    if name in known:
+        return known[name].cost_of(usage)
+    url = ref.partition("#")[0].rstrip("/")
+    return next((each.cost_of(usage) for each in known.values() if each.url.rstrip("/") == url), usage)
 
 
 def user_endpoints(settings: Settings) -> dict[str, Endpoint]:

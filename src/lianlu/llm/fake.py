@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import anyio
+import msgspec
 from pydantic import Field, model_validator
 
 from lianlu.core.errors import UsageError
@@ -97,6 +98,8 @@ class Rule(Recipe):
     reasoning: str = Field(default="", description="thoughts before the answer")
     tool_calls: tuple[FakeCall, ...] = Field(default=(), description="tools to call")
     error: Fault | None = Field(default=None, description="fail in this way instead of answering")
+    then_error: Fault | None = Field(default=None, description="fail in this way when the reply has been streamed")
+    is_cut_off: bool = Field(default=False, description="say that the reply ended at the length limit")
     delay_seconds: float = Field(default=0.0, ge=0, description="wait before the answer")
     pause_seconds: float = Field(default=0.0, ge=0, description="wait before each streamed piece")
     usage: FakeUsage | None = Field(default=None, description="token counts to report")
@@ -190,6 +193,7 @@ class FakeBackend(Backend):
         rule, reply = await self._answer(conversation, sampling)
         if rule is not None:
             await anyio.sleep(rule.delay_seconds)
+            self._fail(rule.then_error)
         return reply
 
     def stream(self, conversation: Conversation, sampling: Sampling = DEFAULT_SAMPLING) -> AsyncGenerator[Delta, None]:
@@ -202,6 +206,8 @@ class FakeBackend(Backend):
         for delta in _pieces(reply):
             await anyio.sleep(rule.pause_seconds if rule is not None else 0)
             yield delta
+        if rule is not None:
+            self._fail(rule.then_error)
         yield Delta(finish_reason=reply.finish_reason, usage=reply.usage, model=reply.model, id=reply.id)
 
     async def complete(
@@ -292,9 +298,13 @@ class FakeBackend(Backend):
         rule = self._rule_for(conversation, take=True)
         if rule is None:
             raise UsageError("llm.no-rule", ref=self._ref, last=last_user_text(conversation)[:80])
-        if rule.error is not None:
-            raise refusal(rule.error.status, rule.error.message, url=self._ref, model=self._model)
-        return rule, self._reply(conversation, sampling, _message(rule, conversation), rule.usage)
+        self._fail(rule.error)
+        reply = self._reply(conversation, sampling, _message(rule, conversation), rule.usage)
+        return rule, msgspec.structs.replace(reply, finish_reason="length") if rule.is_cut_off else reply
+
+    def _fail(self, fault: Fault | None) -> None:
+        if fault is not None:
+            raise refusal(fault.status, fault.message, url=self._ref, model=self._model)
 
     def _rule_for(self, conversation: Conversation, *, take: bool = False) -> Rule | None:
         for index, rule in enumerate(self._rules):

@@ -1,12 +1,6 @@
-"use strict";
 (() => {
-  const root = document.documentElement;
+  const { root, $, kept, keep, made } = kit;
   const name = root.dataset.name;
-  const $ = (id) => document.getElementById(id);
-
-  // What the browser keeps, for this tab alone. Every access may fail; the page then works without memory.
-  const kept = (key) => { try { return sessionStorage.getItem(`lianlu.${key}`); } catch { return null; } };
-  const keep = (key, value) => { try { sessionStorage.setItem(`lianlu.${key}`, value); } catch { /* nothing is remembered */ } };
 
   const WORDS = {
     en: {
@@ -14,42 +8,32 @@
       question: "Your question", facts: (it) => `${it.documents} documents · ${it.chunks} passages · ${it.model || "quoted, no model"}`,
       understood: "understood as: ", dropped: (count) => `${count} unsupported ${count > 1 ? "claims were" : "claim was"} left out`,
       nearest: "nearest passages:", stopped: "stopped", unreachable: "The server cannot be reached. Is it still running?",
-      broken: "The answer broke off.", page: "page", line: "line", hint: "Enter asks, Shift+Enter begins a new line, Esc stops",
-      cite: (number) => `source ${number}`,
+      broken: "The answer broke off.", page: (number) => `page ${number}`, line: (number) => `line ${number}`, hint: "Enter asks, Shift+Enter begins a new line, Esc stops",
+      cite: (number) => `source ${number}`, needsKey: "Enter the key above.",
     },
     zh: {
       greeting: `你好！请就“${name}”里的文档提问，我会用文档的原话回答，并标明出处。`,
       question: "输入问题", facts: (it) => `${it.documents} 篇文档 · ${it.chunks} 个片段 · ${it.model || "摘录原文，不用模型"}`,
       understood: "理解为：", dropped: (count) => `已删去 ${count} 条没有依据的说法`,
       nearest: "最接近的段落：", stopped: "已停止", unreachable: "无法连接服务，它还在运行吗？",
-      broken: "回答中断了。", page: "页", line: "行", hint: "Enter 提问，Shift+Enter 换行，Esc 停止",
-      cite: (number) => `出处 ${number}`,
+      broken: "回答中断了。", page: (number) => `第 ${number} 页`, line: (number) => `第 ${number} 行`, hint: "Enter 提问，Shift+Enter 换行，Esc 停止",
+      cite: (number) => `出处 ${number}`, needsKey: "请在上方填写密钥。",
     },
   };
   const words = () => WORDS[root.dataset.lang];
 
-  const made = (tag, className, ...children) => {
-    const node = document.createElement(tag);
-    if (className) node.className = className;
-    node.append(...children);
-    return node;
-  };
-
-  let talk = [];
+  const STORE = "sessionStorage"; // what was asked stays in this tab
+  const HISTORY = `base.${name}`;
+  let talk = kit.keptTalk(STORE, HISTORY, (turn) => typeof turn.question === "string" && Array.isArray(turn.claims));
   let running = null;
   let facts = null;
-  const HISTORY = `base.${name}`;
-  try {
-    const before = JSON.parse(kept(HISTORY) || "[]");
-    if (Array.isArray(before)) talk = before.filter((turn) => turn && typeof turn.question === "string");
-  } catch { /* begin anew */ }
-  const keepTalk = () => keep(HISTORY, JSON.stringify(talk.map(({ question, answer }) => ({ question, answer }))));
+  const keepTalk = () => keep(STORE, HISTORY, talk.length ? JSON.stringify(talk.map(({ node, ...turn }) => turn)) : "");
 
-  // ---- Drawing. Text becomes text nodes and nothing else: no HTML of a document or model is ever parsed.
+  // ---- Drawing
   const where = (place) => {
     const parts = [place.uri, ...(place.headings && place.headings.length ? [place.headings.join(" › ")] : [])];
-    if (place.page) parts.push(`${words().page} ${place.page}`);
-    if (place.first_line) parts.push(`${words().line} ${place.first_line === place.last_line ? place.first_line : `${place.first_line}–${place.last_line}`}`);
+    if (place.page) parts.push(words().page(place.page));
+    if (place.first_line) parts.push(words().line(place.first_line === place.last_line ? place.first_line : `${place.first_line}–${place.last_line}`));
     return parts.join(" · ");
   };
   const citeButton = (citation) => {
@@ -115,10 +99,7 @@
   };
   const redraw = (turn) => {
     if (!turn.node) return;
-    const box = $("messages");
-    const stays = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
-    drawAnswer(turn.node, turn);
-    if (stays) box.scrollTop = box.scrollHeight;
+    kit.keepingEnd($("messages"), () => drawAnswer(turn.node, turn));
   };
 
   // ---- The source of a citation
@@ -131,36 +112,41 @@
   const openSource = async (citation, button) => {
     if (pressed) pressed.setAttribute("aria-pressed", "false");
     pressed = button;
-    button.setAttribute("aria-pressed", "true");
+    if (button) button.setAttribute("aria-pressed", "true");
     $("source").hidden = false;
-    $("source-title").textContent = citation.uri;
-    $("source-place").textContent = where(citation).slice(citation.uri.length + 3);
+    $("source-title").textContent = citation.uri || "";
+    $("source-place").textContent = citation.uri ? where(citation).slice(citation.uri.length + 3) : "";
     $("source-text").replaceChildren(made("span", "spinner"));
     try {
       const query = new URLSearchParams({ document: citation.document_id, start: citation.span.start, end: citation.span.end });
-      const response = await fetch(`v1/lianlu/source?${query}`, { headers: { "Accept-Language": root.dataset.lang } });
-      const told = await response.json();
-      if (!response.ok) throw new Error((told.error && told.error.message) || `HTTP ${response.status}`);
+      const told = await got(`v1/lianlu/source?${query}`);
       const mark = made("mark", "", told.text.slice(told.mark[0], told.mark[1]));
+      $("source-title").textContent = told.uri;
       $("source-text").replaceChildren(told.text.slice(0, told.mark[0]), mark, told.text.slice(told.mark[1]));
       mark.scrollIntoView({ block: "center" });
     } catch (error) {
       $("source-text").replaceChildren(made("div", "error", error instanceof TypeError ? words().unreachable : error.message));
     }
   };
+  // A link of an answer given elsewhere: `#document=…&start=…&end=…`.
+  const openLinked = () => {
+    const place = new URLSearchParams(location.hash.slice(1));
+    if (!place.get("document")) return;
+    openSource({ document_id: place.get("document"), span: { start: place.get("start") || 0, end: place.get("end") || 0 } }, null);
+  };
 
   // ---- Asking
-  async function* events(response) {
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    let rest = "";
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      const lines = (rest + value).split("\n");
-      rest = lines.pop();
-      for (const line of lines) if (line.startsWith("data: ")) yield line.slice(6);
-    }
-  }
+  const headers = () => kit.headers($("key").value.trim());
+  const refused = async (response) => {
+    if (response.status === 401) $("key-row").hidden = false;
+    const { message, hint } = await kit.refused(response, words().needsKey);
+    return [message, hint].filter(Boolean).join(" ");
+  };
+  const got = async (address) => {
+    const response = await fetch(address, { headers: headers() });
+    if (!response.ok) throw new Error(await refused(response));
+    return response.json();
+  };
   const take = (turn, event) => {
     if (event.error) turn.error = [event.error.message, event.error.hint].filter(Boolean).join(" ");
     else if (event.kind === "rewritten") turn.rewritten = event.question;
@@ -171,21 +157,13 @@
     const said = talk.filter((each) => each !== turn && each.answer).slice(-6);
     const history = said.flatMap((each) => [{ role: "user", text: each.question }, { role: "assistant", text: each.answer.text }]);
     const response = await fetch("v1/lianlu/ask", {
-      method: "POST", signal, headers: { "Content-Type": "application/json", "Accept-Language": root.dataset.lang },
-      body: JSON.stringify({ question: turn.question, history, stream: true }),
+      method: "POST", signal, headers: headers(), body: JSON.stringify({ question: turn.question, history, stream: true }),
     });
     if (!response.ok) {
-      let told = {};
-      try { told = await response.json(); } catch { /* a proxy answered */ }
-      turn.error = told.error ? [told.error.message, told.error.hint].filter(Boolean).join(" ") : `HTTP ${response.status}`;
+      turn.error = await refused(response);
       return;
     }
-    let isWhole = false;
-    for await (const event of events(response)) {
-      if (event === "[DONE]") { isWhole = true; continue; }
-      take(turn, JSON.parse(event));
-      redraw(turn);
-    }
+    const isWhole = await kit.takeAll(response, (event) => { take(turn, event); redraw(turn); });
     if (!isWhole && !turn.error) turn.error = words().broken;
   };
   const ask = async () => {
@@ -196,7 +174,7 @@
     talk.push(turn);
     running = { turn, abort };
     $("question").value = "";
-    showRunning();
+    kit.showRunning(true);
     drawTalk();
     try {
       await receive(turn, abort.signal);
@@ -205,7 +183,7 @@
       else turn.error = turn.claims.length ? words().broken : words().unreachable;
     }
     running = null;
-    showRunning();
+    kit.showRunning(false);
     redraw(turn);
     keepTalk();
     $("question").focus();
@@ -213,42 +191,29 @@
   const stop = () => { if (running) running.abort.abort(); };
 
   // ---- The controls
-  const showRunning = () => {
-    $("send").hidden = running !== null;
-    $("stop").hidden = running === null;
-    root.dataset.state = running ? "running" : "ready";
-  };
   const showWords = () => {
-    root.lang = root.dataset.lang === "zh" ? "zh-CN" : "en";
-    $("question").placeholder = words().question;
-    $("question").setAttribute("aria-label", words().question);
-    $("question").title = words().hint;
+    kit.showLanguage(words());
     $("facts").textContent = facts ? words().facts(facts) : "";
     drawTalk();
   };
-  const chosen = kept("language");
-  if (chosen === "en" || chosen === "zh") root.dataset.lang = chosen;
+  const showFacts = async () => {
+    try {
+      facts = await got("v1/lianlu/base");
+      $("key-row").hidden = true;
+      showWords();
+    } catch { /* the heading stays bare */ }
+  };
   $("name").textContent = name;
-  document.title = `${name} · lianlu`;
-  $("language").addEventListener("click", () => {
-    root.dataset.lang = root.dataset.lang === "zh" ? "en" : "zh";
-    keep("language", root.dataset.lang);
-    showWords();
-  });
+  $("key").value = kept(STORE, "key") || "";
+  $("key").addEventListener("change", () => { keep(STORE, "key", $("key").value); showFacts(); });
   $("clear").addEventListener("click", () => { stop(); talk = []; keepTalk(); closeSource(); drawTalk(); $("question").focus(); });
   $("close").addEventListener("click", closeSource);
-  $("stop").addEventListener("click", stop);
-  $("form").addEventListener("submit", (event) => { event.preventDefault(); ask(); });
-  $("question").addEventListener("keydown", (event) => {
-    // While an input method composes Chinese, Enter chooses a word.
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) { event.preventDefault(); ask(); }
-  });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.isComposing) return;
     if (running) stop(); else if (!$("source").hidden) closeSource();
   });
-  fetch("v1/lianlu/base").then((response) => response.json()).then((told) => { facts = told; showWords(); }).catch(() => { /* the heading stays bare */ });
-  showWords();
-  showRunning();
-  $("question").focus();
+  window.addEventListener("hashchange", openLinked);
+  kit.start({ store: STORE, title: name, ask, stop, show: showWords });
+  showFacts();
+  openLinked();
 })();

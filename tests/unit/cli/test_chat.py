@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
 import json
-import os
-import pty
-import select
-import signal
 import subprocess
 import sys
 import time
@@ -25,45 +20,11 @@ from lianlu.llm import FakeBackend, Rule
 from lianlu.llm.fake import Fault
 from lianlu.llm.session import load_session, save_session, session_path
 from lianlu.records import Conversation, user
+from terminal import Terminal
 
 
-class Terminal:
-    """A child process on a pseudo terminal."""
-
-    def __init__(self, *arguments: str) -> None:
-        self._ours, theirs = pty.openpty()
-        command = [sys.executable, "-m", "lianlu", "chat", *arguments]
-        environment = {**os.environ, "TERM": "dumb"}
-        self.child = subprocess.Popen(
-            command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True, close_fds=True
-        )
-        os.close(theirs)
-        self.seen = ""
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def until(self, wanted: str, seconds: float = 20) -> str:
-        end = time.monotonic() + seconds
-        while wanted not in self.seen:
-            assert time.monotonic() < end, f"{wanted!r} not seen in {self.seen!r}"
-            if select.select([self._ours], [], [], 0.1)[0]:
-                try:
-                    self.seen += self._decoder.decode(os.read(self._ours, 4096))
-                except OSError:
-                    break
-        found, _, self.seen = self.seen.partition(wanted)
-        return found
-
-    def type(self, line: str) -> None:
-        os.write(self._ours, (line + "\n").encode())
-
-    def interrupt(self) -> None:
-        os.kill(self.child.pid, signal.SIGINT)
-
-    def wait(self) -> int:
-        try:
-            return self.child.wait(20)
-        finally:
-            os.close(self._ours)
+def talking(*arguments: str) -> Terminal:
+    return Terminal("-m", "lianlu", "chat", *arguments)
 
 
 def _script(folder: Path, text: str) -> str:
@@ -182,7 +143,7 @@ def test_an_impossible_temperature_is_refused(lianlu: Callable[..., Any]) -> Non
 
 
 def test_a_talk_on_a_terminal_with_commands() -> None:
-    terminal = Terminal("fake:echo")
+    terminal = talking("fake:echo")
     terminal.until("> ")
     terminal.type("hello")
     terminal.until("hello\r\n")
@@ -207,7 +168,7 @@ def test_a_talk_on_a_terminal_with_commands() -> None:
 
 def test_ctrl_c_stops_the_answer_and_a_second_one_leaves(tmp_path: Path) -> None:
     ref = _script(tmp_path, f"rules:\n  - reply: {'word ' * 300}\n    pause_seconds: 0.02\n")
-    terminal = Terminal(ref, "--session", "long")
+    terminal = talking(ref, "--session", "long")
     terminal.until("> ")
     terminal.type("go")
     terminal.until("word word")
@@ -222,7 +183,7 @@ def test_ctrl_c_stops_the_answer_and_a_second_one_leaves(tmp_path: Path) -> None
 
 def test_a_killed_talk_keeps_every_turn(tmp_path: Path) -> None:
     ref = _script(tmp_path, "rules:\n  - {match: slow, reply: late, delay_seconds: 30}\n  - {reply: fine}\n")
-    terminal = Terminal(ref, "--session", "kept")
+    terminal = talking(ref, "--session", "kept")
     terminal.until("> ")
     for text in ("first", "second"):
         terminal.type(text)

@@ -17,6 +17,7 @@ from lianlu.core.hashing import sha256_file
 from lianlu.core.settings import Settings
 from lianlu.llm.endpoint import Endpoint, add_endpoint
 from lianlu.rag.base import KnowledgeBase
+from lianlu.rag.refusal import FEATURES_KEY, FORMAT, SHIPPED, Calibration, Measured, Refusal, write_calibration
 
 Run = Callable[..., Printed]
 SECRET = "sk-live-0123456789abcdef"
@@ -80,9 +81,9 @@ def test_a_docker_space_has_what_the_hub_builds_and_runs(deploy: Run, tmp_path: 
     }
     recipe = files(tmp_path)["Dockerfile"].decode()
     assert "--uid 1000" in recipe
-    assert recipe.endswith(
-        'CMD ["lianlu", "rag", "serve", "base/index.sqlite", "--host", "0.0.0.0", "--port", "7860"]\n'
-    )
+    serve = ["lianlu", "rag", "serve", "base/index.sqlite", "--host", "0.0.0.0", "--port", "7860"]
+    shown = ["--title", "Our: notes", "--framed-by", "https://huggingface.co"]
+    assert json.loads(recipe.splitlines()[-1].removeprefix("CMD ")) == [*serve, *shown]
 
 
 def test_a_base_searched_by_words_needs_no_torch_there(deploy: Run, tmp_path: Path) -> None:
@@ -121,6 +122,27 @@ def test_its_base_answers_as_ours_does(deploy: Run, lianlu: Run, tmp_path: Path)
     told = json.loads(lianlu("rag", "search", "notes", "How long are backups kept?", "--json").out)
     assert found == [passage["text"] for passage in told["passages"]]
     assert found
+
+
+def test_its_base_refuses_as_ours_does(deploy: Run, tmp_path: Path) -> None:
+    made = Refusal(intercept=SHIPPED.intercept, weights=SHIPPED.weights, threshold=0.9999)
+    share = (1.0, 1.0, 1.0)
+    measured = Measured(precision=share, recall=share, refused=share, auc=share, auc_shipped=share, curve=())
+    calibration = Calibration(
+        format=FORMAT,
+        features=FEATURES_KEY,
+        refusal=made,
+        answerable=10,
+        unanswerable=10,
+        has_own_weights=False,
+        chunks=2,
+        made="2026-01-02T03:04:05+00:00",
+        measured=measured,
+    )
+    write_calibration(tmp_path / "store" / "state" / "kb" / "notes.calibration.json", calibration)
+    assert deploy().code == 0
+    with KnowledgeBase.open_snapshot(tmp_path / "space" / "base" / "index.sqlite") as base:
+        assert base.refusal == made
 
 
 def test_written_twice_it_is_the_same(deploy: Run, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ const CJK = "\u3005-\u3007\u3041-\u30ff\u3105-\u312f\u31a0-\u31ff\u3400-\u4dbf\u
 const WORD = `(?:(?![${CJK}])[\\p{L}\\p{N}])`;
 const PIECE = new RegExp(`(?<cjk>[${CJK}]+)|${WORD}+(?:[._\\-'’/]${WORD}+|_+${WORD}+)*(?:\\+\\+|#)?`, "gu");
 const INVISIBLE = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/gu;
-const SENTENCE = /[^。！？；\n.!?]*(?:[。！？；]+|[.!?]+(?=\s|$)|[.!?]|\n+|$)/gu;
+// A dot inside a word ends nothing: model.merge, 3.11.
+const SENTENCE = /(?:[^。！？；\n.!?]|[.!?]+(?![\s.!?]|$))*(?:[。！？；]+|[.!?]+(?=\s|$)|\n+|$)/gu;
 const K1 = 1.5;
 const B = 0.75;
 const STOP_WEIGHT = 0.1;
@@ -80,8 +81,8 @@ class Index {
     this.mean = Math.max(this.lengths.reduce((sum, each) => sum + each, 0) / Math.max(this.lengths.length, 1), 1);
   }
 
-  idf(term) {
-    const having = (this.postings.get(term) ?? []).length;
+  idf(term, least = 0) {
+    const having = Math.max((this.postings.get(term) ?? []).length, least);
     return Math.log1p((this.lengths.length - having + 0.5) / (having + 0.5));
   }
 
@@ -101,13 +102,14 @@ class Index {
     return [...scores].sort((one, two) => two[1] - one[1] || one[0] - two[0]).slice(0, limit);
   }
 
-  // The share of what the question asks for that a text has, by weight.
+  // The share of what the question asks for that a text has, by weight. A term that no passage has is as rare as one that
+  // a single passage has: in a base of a few passages it would outweigh all others.
   covered(question, text) {
     const there = new Set(terms(text));
     let all = 0;
     let had = 0;
     for (const term of new Set(terms(question))) {
-      const weight = this.weight(term) * this.idf(term);
+      const weight = this.weight(term) * this.idf(term, 1);
       all += weight;
       if (there.has(term)) had += weight;
     }

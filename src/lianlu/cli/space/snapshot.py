@@ -1,6 +1,6 @@
 """The knowledge base of a Space: one file that never changes, with its indexes beside it.
 
-It holds the documents, chunks and vectors, and nothing of the machine it was made on: no roots, no failures (whose reasons
+It holds the documents, chunks, vectors and the calibration of refusal, and nothing of the machine it was made on: no roots, no failures (whose reasons
 may name paths), and its models under the names they have in the Space.
 """
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lianlu.core.hashing import canonical_json
 from lianlu.rag.base import KnowledgeBase
+from lianlu.rag.carry import carried_calibration
 from lianlu.rag.config import BaseConfig
 from lianlu.rag.indexes import LEXICAL, VECTORS, space_of_base
 from lianlu.rag.lexical import save_lexical
@@ -46,6 +47,7 @@ def write_base(base: KnowledgeBase, path: Path, config: BaseConfig) -> None:
         documents = [
             (truth.document(row.row), [each.chunk for each in some]) for row, some in zip(rows, chunks, strict=True)
         ]
+        meta |= carried_calibration(base)
     write_snapshot(path, documents, [], canonical_json(config).decode(), vectors=vectors, meta=meta)
     with KnowledgeBase.open_snapshot(path) as written:
         save_lexical(path.with_suffix(LEXICAL), written.index, *written.truth.state())

@@ -20,6 +20,11 @@ from lianlu.text.tokens import is_stop_term, terms
 __all__ = ["LARGEST_BYTES", "static_page"]
 
 LARGEST_BYTES = 8 << 20
+# Words of questions: they may stand in no document, and the page must still know that they say nothing of the subject.
+_ASKING = (
+    "请问 什么 什么时候 怎么 怎样 如何 为什么 哪些 哪个 哪里 谁 多少 多大 多久 几个 是否 可以 吗 呢 what when where which who whom"
+    " whose why how is are was were do does did can could should would will there any much many the a an of for to in on"
+)
 
 
 def static_page(base: KnowledgeBase, title: str, *, largest_bytes: int = LARGEST_BYTES) -> str:
@@ -48,7 +53,8 @@ def _told(base: KnowledgeBase) -> dict[str, Any]:
     with truth.reading():
         rows = [row for document in truth.documents() for row in truth.chunks_of(document.row)]
         rows.sort(key=lambda row: row.row)
-        stops = sorted({term for row in rows for term in terms(indexed_text(row)) if is_stop_term(term)})
+        texts = (_ASKING, *(indexed_text(row) for row in rows))
+        stops = sorted({term for text in texts for term in terms(text) if is_stop_term(term)})
         chunks: list[dict[str, Any]] = []
         for row in rows:
             passage = base.passage(Found(row, 0.0))

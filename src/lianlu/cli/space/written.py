@@ -19,12 +19,14 @@ GRADIO_VERSION = "6.31.0"
 _LARGE = ("*.sqlite", "*.lexical", "*.vectors", "*.whl", "*.safetensors", "*.onnx")
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _LONGEST_DESCRIPTION = 60
+_HUB = "https://huggingface.co"  # shows a Space in a frame of its own page
 
 
 def server_command(plan: SpacePlan, base: str) -> list[str]:
     """What the Space runs: `lianlu …`."""
     model = ["--model", plan.model] if plan.model else []
-    return ["lianlu", "rag", "serve", base, "--host", "0.0.0.0", "--port", str(PORT), *model]  # noqa: S104 - inside the Space
+    at = ["--host", "0.0.0.0", "--port", str(PORT)]  # noqa: S104 - inside the Space
+    return ["lianlu", "rag", "serve", base, *at, "--title", plan.shown_title, "--framed-by", _HUB, *model]
 
 
 def readme(plan: SpacePlan, facts: Mapping[str, int], keys: Sequence[str]) -> str:

@@ -117,6 +117,33 @@ def test_it_quotes_what_stands_in_the_passages(base: KnowledgeBase) -> None:
     assert all(quotes)
 
 
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        (
+            "`model.merge` 把适配器合并进模型。需要 Python 3.11！",
+            ["`model.merge` 把适配器合并进模型。", "需要 Python 3.11！"],
+        ),
+        ("See a.b... Then go on? Yes.", ["See a.b...", "Then go on?", "Yes."]),
+        ("# 标题\n\n没有句号", ["# 标题", "没有句号"]),
+        ("." * 5000 + "x", ["." * 5000 + "x"]),
+    ],
+    ids=["dots-in-words", "english", "lines", "many-dots"],
+)
+def test_a_sentence_ends_where_one_ends(text: str, sentences: list[str]) -> None:
+    program = "return [...told.matchAll(SENTENCE)].map((match) => match[0].trim()).filter(Boolean);"
+    assert in_node(program, told=text) == sentences
+
+
+def test_words_of_questions_are_known_though_no_document_has_them(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# Backups\n\nBackups are kept for thirty days.\n", encoding="utf-8")
+    with build("a", [tmp_path / "a.md"], root=tmp_path / "store")[0] as made:
+        told = {"base": data_of(static_page(made, "x"))}
+    assert {"what", "how", "什么", "多少"} <= set(told["base"]["stops"])
+    program = "return new Index(told.base).answer('For how long are backups kept?').quotes.length;"
+    assert in_node(program, told=told) == 1
+
+
 def test_a_question_on_something_else_gets_no_quote(base: KnowledgeBase) -> None:
     told = {"base": data_of(static_page(base, "x"))}
     program = "return new Index(told.base).answer('Who won the football world championship in Qatar?').quotes;"
