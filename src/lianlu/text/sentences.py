@@ -28,6 +28,7 @@ _ABBREVIATIONS = """al approx assn ave cf ch co corp dept dr ed eds eg e.g eq eq
     no nos op p pp prof rev sec sect sen sr st tab univ u.s u.k u.n v viz vol vols vs jan feb mar apr jun jul aug sep
     sept oct nov dec"""
 _ABBREVIATED = frozenset(_ABBREVIATIONS.split())
+_VISIBLE = re.compile(r"\S")
 _WORD_BEFORE = re.compile(r"[A-Za-z][A-Za-z.]*$")
 _CJK = re.compile(f"[{CJK}]")
 _WRAPPED_LINE_SIZE = 17  # of `text_size`: about 50 Latin characters; shorter lines were broken on purpose
@@ -127,8 +128,8 @@ def _is_full_stop(text: str, match: re.Match[str], start: int, end: int, after: 
     at = match.start()
     if not after.isspace():  # `3.14`, `a.b`, `README.md`; but 他来了.我走了 was typed without an input method
         return at > start and _CJK.match(text[at - 1]) is not None and _CJK.match(after) is not None
-    following = text[match.end() : end].lstrip()[:1]
-    if following.islower():
+    following = _VISIBLE.search(text, match.end(), end)  # a slice of the rest would be copied at every full stop
+    if following is not None and following.group().islower():
         return False
     word = _WORD_BEFORE.search(text, max(start, at - 24), at)
     if word is None:
