@@ -1,0 +1,156 @@
+"""Questions with what should be found for them: SQuAD's JSON as CMRC, DRCD and XQuAD use it, JSON lines, or a table.
+
+A line has `question`, and of `answer` (a string or several), `source` (the file or files it is in) and `answerable` what is
+known. Wrong lines are named; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lianlu.core.errors import DataError, UsageError
+from lianlu.core.files import refused
+
+__all__ = ["EvalQuestion", "read_questions"]
+
+_NO = frozenset({"false", "no", "n", "0", "否", "不可", "不能"})
+_YES = frozenset({"true", "yes", "y", "1", "是", "可", "能", ""})
+_TABLES = {".csv": ",", ".tsv": "\t"}
+
+
+class EvalQuestion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A question and what is right.
+
+    Attributes:
+        answers: strings of which one should stand in an answer.
+        sources: uris of the documents that answer; empty where any document with an answer will do.
+        paragraph: the text that it was asked of, where the file carries it.
+        is_answerable: False where "not in the documents" is right.
+        place: `file:line`, or the id that the file gives it.
+    """
+
+    question: str
+    answers: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    paragraph: str = ""
+    is_answerable: bool = True
+    place: str = ""
+
+
+def read_questions(path: Path) -> list[EvalQuestion]:
+    """The questions of a file, in its order.
+
+    Raises:
+        UsageError: file.missing, file.unreadable
+        DataError: rag.bad-question, with the line; rag.no-questions
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UsageError("file.missing", path=str(path)) from error
+    except OSError as error:
+        raise refused(error) or error from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _bad(path, line, "not UTF-8") from error
+    if path.suffix.lower() == ".json":
+        found = list(_squad(text, path))
+    else:
+        delimiter = _TABLES.get(path.suffix.lower())
+        rows = _lines(text, path) if delimiter is None else _table(text, path, delimiter)
+        found = [_question(row, path, line) for line, row in rows]
+    if not found:
+        raise DataError("rag.no-questions", path=str(path))
+    return found
+
+
+def _squad(text: str, path: Path) -> Iterator[EvalQuestion]:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _bad(path, getattr(error, "lineno", 1), str(error)[:200]) from error
+    articles = data.get("data") if isinstance(data, dict) else None
+    if not isinstance(articles, list):
+        raise _bad(path, 1, "no SQuAD file: `data` is missing")
+    for article in articles:
+        for paragraph in _maps(article, "paragraphs"):
+            context = paragraph.get("context")
+            for asked in _maps(paragraph, "qas"):
+                question = asked.get("question")
+                if not isinstance(question, str) or not question.strip():
+                    continue  # DRCD has a few
+                answers = dict.fromkeys(
+                    each["text"]
+                    for each in _maps(asked, "answers")
+                    if isinstance(each.get("text"), str) and each["text"]
+                )
+                yield EvalQuestion(
+                    question=question.strip(),
+                    answers=tuple(answers),
+                    paragraph=context if isinstance(context, str) else "",
+                    is_answerable=not asked.get("is_impossible", False),
+                    place=str(asked.get("id", "")),
+                )
+
+
+def _maps(value: Any, key: str) -> list[dict[str, Any]]:
+    listed = value.get(key) if isinstance(value, dict) else None
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+def _lines(text: str, path: Path) -> Iterator[tuple[int, Any]]:
+    for line, content in enumerate(text.splitlines(), start=1):
+        if content.strip():
+            try:
+                yield line, json.loads(content)
+            except (ValueError, RecursionError) as error:
+                raise _bad(path, line, str(error)[:200]) from error
+
+
+def _table(text: str, path: Path, delimiter: str) -> Iterator[tuple[int, Any]]:
+    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter, strict=True)
+    try:
+        for row in rows:
+            yield rows.line_num, row
+    except csv.Error as error:
+        raise _bad(path, rows.line_num + 1, str(error)) from error
+
+
+def _question(row: Any, path: Path, line: int) -> EvalQuestion:
+    question = row.get("question") if isinstance(row, dict) else None
+    if not isinstance(question, str) or not any(each.isalnum() for each in question):
+        raise _bad(path, line, "no `question`")
+    told = str(row.get("answerable", "") if row.get("answerable") is not None else "").strip().lower()
+    if told not in _YES | _NO:
+        raise _bad(path, line, f"`answerable` is {row['answerable']!r}")
+    answers, sources = (_texts(row, names, path, line) for names in (("answers", "answer"), ("sources", "source")))
+    if told not in _NO and not answers and not sources:
+        raise _bad(path, line, "neither `answer` nor `source`, so nothing can be right")
+    return EvalQuestion(
+        question=question.strip(),
+        answers=answers,
+        sources=sources,
+        is_answerable=told not in _NO,
+        place=f"{path.name}:{line}",
+    )
+
+
+def _texts(row: dict[str, Any], names: tuple[str, ...], path: Path, line: int) -> tuple[str, ...]:
+    value = next((row[name] for name in names if row.get(name)), ())
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, (list, tuple)) or not all(isinstance(each, str) and each.strip() for each in listed):
+        raise _bad(path, line, f"`{names[-1]}` is {value!r}, neither a text nor a list of texts")
+    return tuple(each.strip() for each in listed)
+
+
+def _bad(path: Path, line: int, why: str) -> DataError:
+    return DataError("rag.bad-question", path=str(path), line=line, why=why)
