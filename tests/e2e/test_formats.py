@@ -63,9 +63,10 @@ def _sheet(book: object) -> None:
 ASKED: tuple[tuple[str, str, str, tuple[str, object] | None], ...] = (
     ("How many tonnes does the crane of the harbour lift?", "slides.pptx", "forty tonnes", ("page", 1)),
     ("Which lamp does Ivo Marsh keep?", "staff.xlsx", "south lamp", ("headings", ["Keepers"])),
-    ("On which day is the kiln at Vela fired?", "letter.docx", "Tuesdays", None),
+    ("When is the kiln at Vela fired?", "letter.docx", "Tuesdays", None),
     ("怎样预约参观？", "faq.csv", "提前三天", ("first_line", 2)),
     ("How long does the footpath to Orlo take?", "walk.ipynb", "ninety minutes", None),
+    ("What is the height of the tide at Sarn?", "tide.py", "centimetres", ("first_line", 1)),
     ("老船长把罗盘埋在哪里？", "book.epub", "灯塔下面", ("headings", ["第三章"])),
 )
 
@@ -88,5 +89,3 @@ def test_every_format_answers_with_its_place_and_what_fails_is_named(tmp_path: P
         cited = [each for each in answer.get("citations", ()) if each["uri"].endswith(uri) and words in each["quote"]]
         assert cited, answer
         assert place is None or cited[0][place[0]] == place[1]
-    passage = lianlu("rag", "search", "kb", "tide_height", "--json").json["passages"][0]
-    assert (passage["uri"], passage["headings"]) == ("tide.py", ["tide.py", "tide_height"])

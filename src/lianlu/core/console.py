@@ -6,12 +6,14 @@ seconds for each job. rich is imported only when something is drawn.
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from lianlu.core.errors import LianluError
 from lianlu.core.events import Event, Finished, Made, Metric, Note, Progress, Started
 from lianlu.core.i18n import language, pick
 
@@ -19,14 +21,30 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-__all__ = ["ConsoleSink", "LiveConsole", "PlainConsole", "console_sink", "print_table", "say"]
+__all__ = ["ConsoleSink", "LiveConsole", "PlainConsole", "console_sink", "harmless", "print_table", "say", "say_error"]
 
 _PLAIN_EVERY_SECONDS = 5.0
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def say(text: str = "", *, stream: TextIO | None = None) -> None:
     """Write one line of results to stdout (or `stream`)."""
     print(text, file=stream or sys.stdout)
+
+
+def harmless(text: str) -> str:
+    """Words of others without the characters that steer a terminal: a document must not move the cursor.
+
+    >>> harmless("a\\x1b[2Jb")
+    'a\ufffd[2Jb'
+    """
+    return _STEERING.sub("\ufffd", text)
+
+
+def say_error(error: LianluError) -> None:
+    """Write an error with its hint to stderr, as the command line does where one ends a command."""
+    hint = f"\n{pick('hint', '提示')}: {error.hint()}" if error.hint() else ""
+    say(f"{pick('error', '错误')}: {error.message()} [{error.code}]{hint}", stream=sys.stderr)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:

@@ -36,6 +36,8 @@ __all__ = [
     "Part",
     "Quote",
     "Section",
+    "Side",
+    "SideBySide",
     "Table",
     "Timing",
     "Timings",
@@ -153,6 +155,7 @@ class Citation:
         context: the passage as it stands in the source.
         marks: (start, end) offsets into `context` of the cited sentences.
         href: where to open the source, if it can be opened.
+        also: other files that hold the same words.
     """
 
     number: int
@@ -164,6 +167,7 @@ class Citation:
     first_line: int | None = None
     last_line: int | None = None
     href: str = ""
+    also: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -243,7 +247,23 @@ class Fold:
     badges: Sequence[Badge] = ()
 
 
-Part = Table | Facts | BarChart | LineChart | Quote | Fold | Code | Note | Graph | Markdown | Timings
+@dataclass(frozen=True)
+class Side:
+    """One of the things that are compared, under its name."""
+
+    title: Label
+    parts: Sequence[Part]
+    badges: Sequence[Badge] = ()
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Things to compare, beside each other where there is room, else below each other."""
+
+    sides: Sequence[Side]
+
+
+Part = Table | Facts | BarChart | LineChart | Quote | Fold | Code | Note | Graph | Markdown | Timings | SideBySide
 
 
 @dataclass(frozen=True)

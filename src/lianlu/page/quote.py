@@ -50,11 +50,12 @@ def _source(citation: Citation, name: str) -> str:
     where += [f'<span class="heading">{escape(heading)}</span>' for heading in citation.headings]
     place = " · ".join(label(words) for words in _places(citation))
     place = f'<span class="place">{place}</span>' if place else ""
+    also = f'<p class="also">{label(_also(citation.also))}</p>' if citation.also else ""
     path = '<span class="sep" aria-hidden="true">›</span>'.join(where)
     return (
         f'<li id="{name}-s{citation.number}"{attribute("value", str(citation.number))}>'
         f'<div class="where"><span class="n">[{citation.number}]</span><span class="path">{path}</span>{place}</div>'
-        f"<blockquote>{_marked(citation.context, citation.marks)}</blockquote></li>"
+        f"<blockquote>{_marked(citation.context, citation.marks)}</blockquote>{also}</li>"
     )
 
 
@@ -68,6 +69,10 @@ def _places(citation: Citation) -> list[Text]:
     elif first is not None:
         places.append(Text(f"line {first}", f"第 {first} 行"))
     return places
+
+
+def _also(files: Sequence[str]) -> Text:
+    return Text(f"the same stands in {', '.join(files)}", f"同样的内容也见于 {'、'.join(files)}")
 
 
 def _marked(text: str, marks: Sequence[tuple[int, int]]) -> str:

@@ -37,6 +37,7 @@ from lianlu.page.parts import (
     Part,
     Quote,
     Section,
+    SideBySide,
     Table,
     Timings,
 )
@@ -147,6 +148,8 @@ def _part(part: Part, draw: _Drawing) -> str:
             return _markdown(part)
         case Timings():
             return _timings(part)
+        case SideBySide():
+            return _side_by_side(part, draw)
 
 
 def _note(note: Note) -> str:
@@ -171,6 +174,16 @@ def _fold(fold: Fold, draw: _Drawing) -> str:
     return (
         f'<details{opened}><summary>{label(fold.title)} {badges}</summary><div class="folded">{inner}</div></details>'
     )
+
+
+def _side_by_side(both: SideBySide, draw: _Drawing) -> str:
+    made: list[str] = []
+    for side in both.sides:
+        badges = inline(badge(state) for state in side.badges)
+        inner = "\n".join(_part(part, draw) for part in side.parts)
+        top = f'<div class="asked"><h3>{label(side.title)}</h3><div class="badges">{badges}</div></div>'
+        made.append(f'<div class="side">{top}{inner}</div>')
+    return f'<div class="sides">{"".join(made)}</div>'
 
 
 def _table(table: Table, draw: _Drawing) -> str:

@@ -88,12 +88,15 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         text: the answer, with [n] behind each sentence; when nothing was found, words that say so.
         found: False when the documents do not answer the question.
         by: `extract`, or the ModelRef that wrote it.
-        reason: why there is no answer: `no-documents`, `weak-evidence`, `nothing-supported`; empty when found.
+        reason: why there is no answer: `no-documents`, `weak-evidence`, `nothing-supported`, `no-answer` (the model wrote
+            nothing); empty when found.
         dropped: claims of the model that did not pass the check.
         nearest: when nothing was found, the passages that came nearest.
         rewritten: what a follow-up question was understood as; empty when it was asked as it stands.
         notes: what went otherwise than it should, such as an embedder that cannot be reached.
-        is_partial: the model failed before it was done; what stands here is checked all the same.
+        is_partial: the model failed, was cut off or was stopped before it was done; what stands here is checked all the
+            same.
+        probability: how likely it was that what was found answers the question; below `threshold` it is refused.
     """
 
     question: str
@@ -107,6 +110,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rewritten: str = ""
     notes: tuple[Text, ...] = ()
     is_partial: bool = False
+    probability: float | None = None
+    threshold: float | None = None
 
 
 class Rewritten(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="rewritten"):

@@ -7,19 +7,18 @@ chunks before it answers, so an answer is always that of one whole state.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from lianlu.core.errors import DataError, LimitError, UsageError, reasons_text
+from lianlu.core.errors import DataError, LimitError, UsageError
 from lianlu.core.hashing import canonical_json
-from lianlu.core.i18n import suggest
+from lianlu.core.i18n import Text, suggest
 from lianlu.core.job import Job
 from lianlu.rag.answer import Passage
+from lianlu.rag.changes import Changes, gone, has_anything, looked, nothing_read, only_new, read_listings
 from lianlu.rag.config import BaseConfig
 from lianlu.rag.extractive import Found
 from lianlu.rag.filters import Filters
@@ -30,10 +29,11 @@ from lianlu.rag.lexical import LexicalIndex
 from lianlu.rag.listing import Listing, list_root, scratch_folder
 from lianlu.rag.place import cite
 from lianlu.rag.question import Question, read_question
-from lianlu.rag.reading import FoundFile, Reading, find_files, read_files
+from lianlu.rag.refusal import CALIBRATION, CALIBRATION_META, SHIPPED, Calibration, Refusal, calibration_or_note
 from lianlu.rag.sources import Named, Root, root_texts
+from lianlu.rag.status import Status, status_of
 from lianlu.rag.truth import Truth
-from lianlu.records import Document, Failure
+from lianlu.records import Document
 from lianlu.text.language import language_of
 from lianlu.text.normalise import is_cjk
 
@@ -42,55 +42,11 @@ if TYPE_CHECKING:
     from lianlu.rag.dense import DenseIndex
     from lianlu.rag.embedding import Floats, Prepared, Space
 
-__all__ = ["CACHE", "Changes", "KnowledgeBase", "Status", "remove_files"]
+__all__ = ["CACHE", "KnowledgeBase", "remove_files"]
 
 CACHE = "embeddings.cache"
 _KEPT_DOCUMENTS = 64
 _RECALIBRATED_AT = 0.2  # share of chunks that changed
-
-
-@dataclass
-class Changes:
-    """What an update did, by uri. `failed` names also the files that failed before and did not change."""
-
-    added: list[str] = field(default_factory=list[str])
-    changed: list[str] = field(default_factory=list[str])
-    removed: list[str] = field(default_factory=list[str])
-    failed: list[Failure] = field(default_factory=list[Failure])
-    unchanged: int = 0
-
-    @property
-    def is_nothing(self) -> bool:
-        return not (self.added or self.changed or self.removed or self.unchanged)
-
-
-@dataclass(frozen=True)
-class Status:
-    """How a base stands.
-
-    Attributes:
-        generation: grows with every change.
-        dated: how many documents have a date to filter by.
-        embed, rerank: the models it names, empty for none.
-        vectors: how many chunks have any.
-        weights: of vectors beside words, by language of the question, as calibrated on this base.
-    """
-
-    name: str
-    path: str
-    documents: int
-    chunks: int
-    generation: int
-    languages: dict[str, int]
-    uris: tuple[str, ...]
-    roots: tuple[str, ...]
-    failures: tuple[Failure, ...]
-    dated: int = 0
-    embed: str = ""
-    rerank: str = ""
-    dimensions: int = 0
-    vectors: int = 0
-    weights: Mapping[str, LanguageWeight] = field(default_factory=dict)
 
 
 class KnowledgeBase:
@@ -121,6 +77,7 @@ class KnowledgeBase:
         )
         self.cache_path = None if is_snapshot else cache or truth.path.with_name(CACHE)
         self._documents: dict[int, Document] = {}
+        self._calibration: tuple[tuple[int, int, int] | None, tuple[Calibration | None, Text | None]] | None = None
 
     @classmethod
     def open_snapshot(cls, path: Path, lexical: Path | None = None, vectors: Path | None = None) -> KnowledgeBase:
@@ -226,26 +183,7 @@ class KnowledgeBase:
         return self._documents[row]
 
     def status(self) -> Status:
-        with self.truth.reading():
-            documents = self.truth.documents()
-            space = self.space
-            return Status(
-                name=self.name,
-                path=str(self.truth.path),
-                documents=len(documents),
-                chunks=self.truth.chunk_count(),
-                generation=self.truth.state()[1],
-                languages=dict(sorted(Counter(each.language or "und" for each in documents).items())),
-                uris=tuple(each.uri for each in documents),
-                roots=tuple(Root(text).shown for text in self.truth.roots().values()),
-                failures=tuple(failure for _, failure in self.truth.failures()),
-                dated=sum(bool(each.date) for each in documents),
-                embed=self.config.embed or "",
-                rerank=self.config.rerank or "",
-                dimensions=space.dimensions if space else 0,
-                vectors=self.truth.embedded_count(),
-                weights=self.weights,
-            )
+        return status_of(self)
 
     def check(self) -> None:
         """Read the whole base for damage.
@@ -275,6 +213,40 @@ class KnowledgeBase:
         from lianlu.rag.calibration import LanguageWeight
 
         return msgspec.json.decode(written, type=dict[str, LanguageWeight])
+
+    @property
+    def calibration_path(self) -> Path:
+        """Where the calibration of refusal lies, if there is one: see `rag.refusal`."""
+        return self.truth.path.with_suffix(CALIBRATION)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """Its own calibration of refusal, if it has one that can be used."""
+        return self._found_calibration()[0]
+
+    @property
+    def refusal(self) -> Refusal:
+        """What it judges by whether its documents answer a question."""
+        calibration = self.calibration
+        return SHIPPED if calibration is None else calibration.refusal
+
+    @property
+    def refusal_notes(self) -> tuple[Text, ...]:
+        """Why its own calibration of refusal cannot be used, if it has one that cannot."""
+        note = self._found_calibration()[1]
+        return () if note is None else (note,)
+
+    def _found_calibration(self) -> tuple[Calibration | None, Text | None]:
+        """Read again only when the file is another one: a server is asked many times."""
+        try:
+            status = self.calibration_path.stat()
+            stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        except OSError:
+            stamp = None
+        if self._calibration is None or self._calibration[0] != stamp:
+            found = calibration_or_note(self.calibration_path, self.truth.meta(CALIBRATION_META))
+            self._calibration = (stamp, found)
+        return self._calibration[1]
 
     def weight_for(self, question: str) -> float:
         """The weight of vectors for a question. One in a language that no document has gets the best one there is."""
@@ -306,11 +278,11 @@ class KnowledgeBase:
             raise UsageError("rag.no-paths", verb="add", name=self.name)
         texts = root_texts(paths)
         job = job or Job("rag")
-        if not any(_has_anything(Root(text)) for text in texts):
+        if not any(has_anything(Root(text)) for text in texts):
             raise UsageError("rag.nothing-to-read", paths=", ".join(texts))
         changes = self._follow([self.truth.root(text) for text in texts], job)
         if changes.failed and changes.is_nothing:
-            raise _nothing_read(changes.failed)
+            raise nothing_read(changes.failed)
         return changes
 
     def update(self, paths: Sequence[Named] = (), job: Job | None = None) -> Changes:
@@ -363,12 +335,12 @@ class KnowledgeBase:
         """Replace everything by what stands at `paths` now, in one transaction: readers see the old base or the new."""
         texts = root_texts(paths)
         with scratch_folder() as scratch:
-            listings = {number: _looked(number, text, scratch, job) for number, text in enumerate(texts, start=1)}
-            reading = _read(listings, job)
+            listings = {number: looked(number, text, scratch, job) for number, text in enumerate(texts, start=1)}
+            reading = read_listings(listings, job)
         if not reading.documents and not reading.failures:
             raise UsageError("rag.nothing-to-read", paths=", ".join(texts))
         if not reading.documents:
-            raise _nothing_read([failure for _, failure in reading.failures])
+            raise nothing_read([failure for _, failure in reading.failures])
         ready, space = prepared(reading.documents, config, self.cache_path, job)
         with self.truth.writing():
             self.truth.clear()
@@ -421,10 +393,12 @@ class KnowledgeBase:
             for root in roots:
                 known = self.truth.known(root)
                 listing = list_root(root, Root(texts[root]), scratch, job, known_count=len(known))
-                self._drop_gone(root, known, listing, changes)
+                for uri in gone(known, listing):
+                    self.truth.remove(root, uri)
+                    changes.removed.append(uri)
                 changes.failed += [each for each in listing.failures if each.uri in known or not listing.is_complete]
-                listings[root] = _only_new(root, known, listing, broken, changes)
-            reading = _read(listings, job)
+                listings[root] = only_new(root, known, listing, broken, changes)
+            reading = read_listings(listings, job)
         try:
             self._take_in(reading.documents, job)
             for root, failure in reading.failures:
@@ -438,15 +412,6 @@ class KnowledgeBase:
         changes.changed = [uri for uri in changes.changed if uri not in failed]
         self.calibrate(job)
         return changes
-
-    def _drop_gone(self, root: int, known: Mapping[str, str], listing: Listing, changes: Changes) -> None:
-        if not listing.is_complete:
-            return
-        there = {file.uri for file in listing.files}
-        there |= {document.source.uri for document in listing.documents} | {each.uri for each in listing.failures}
-        for gone in sorted(set(known) - there):
-            self.truth.remove(root, gone)
-            changes.removed.append(gone)
 
     def _take_in(self, documents: Sequence[tuple[int, Document]], job: Job) -> None:
         """Keep documents, each in a transaction of its own, as soon as it is ready."""
@@ -506,67 +471,8 @@ class KnowledgeBase:
             self._refresh()
 
 
-def remove_files(path: Path) -> None:
-    """Delete a base with all that was derived from it."""
-    for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm"), *sidecar_files(path)):
+def remove_files(path: Path, *, keeps_calibration: bool = False) -> None:
+    """Delete a base with all that was derived from it, and with its calibration of refusal unless that is kept."""
+    own = () if keeps_calibration else (path.with_suffix(CALIBRATION),)
+    for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm"), *sidecar_files(path), *own):
         each.unlink(missing_ok=True)
-
-
-def _has_anything(root: Root) -> bool:
-    """Whether there may be something to read; only paths are looked at.
-
-    Raises:
-        UsageError: file.missing
-    """
-    return root.kind != "path" or bool(find_files(root.path, 0))
-
-
-def _looked(number: int, text: str, scratch: Path, job: Job) -> Listing:
-    """What stands at a root that is named for the first time: one that is missing is a mistake.
-
-    Raises:
-        UsageError: file.missing
-    """
-    root = Root(text)
-    if root.kind == "path" and not root.path.exists():
-        raise UsageError("file.missing", path=text)
-    return list_root(number, root, scratch, job)
-
-
-def _only_new(
-    root: int,
-    known: Mapping[str, str],
-    listing: Listing,
-    broken: Mapping[tuple[int, str], Failure],
-    changes: Changes,
-) -> Listing:
-    """What of a listing is to be read; the rest is counted."""
-
-    def is_new(uri: str, sha256: str) -> bool:
-        if known.get(uri) != sha256 or not sha256:
-            (changes.changed if uri in known else changes.added).append(uri)
-            return True
-        if (root, uri) in broken:
-            changes.failed.append(broken[root, uri])
-        else:
-            changes.unchanged += 1
-        return False
-
-    files: list[FoundFile] = [file for file in listing.files if is_new(file.uri, file.sha256)]
-    documents = [each for each in listing.documents if is_new(each.source.uri, each.source.sha256)]
-    failures = [each for each in listing.failures if listing.is_complete or each.uri not in known]
-    return Listing(files, documents, failures, listing.is_complete)
-
-
-def _read(listings: Mapping[int, Listing], job: Job) -> Reading:
-    """The documents of some listings, and what failed, with the numbers of their roots."""
-    files = [file for listing in listings.values() for file in listing.files]
-    reading = read_files(files, job)
-    ready = [(root, document) for root, listing in listings.items() for document in listing.documents]
-    failed = [(root, failure) for root, listing in listings.items() for failure in listing.failures]
-    return Reading((*reading.documents, *ready), (*reading.failures, *failed))
-
-
-def _nothing_read(failures: Sequence[Failure]) -> DataError:
-    """None of the files could be read: an error, and a base of that name stays as it was."""
-    return DataError("rag.nothing-read", count=len(failures), reasons=reasons_text(failures))

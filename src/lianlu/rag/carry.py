@@ -1,6 +1,6 @@
 """Carry a base to another machine in one file, and take one in that came from elsewhere.
 
-The file is a snapshot: documents, chunks, vectors and settings, without the paths of the machine it was made on. Of a
+The file is a snapshot: documents, chunks, vectors, settings and the calibration of refusal, without the paths of the machine it was made on. Of a
 file from a stranger nothing is run: one with other tables, views or triggers than ours is refused, and each document is
 decoded, its chunks are compared with its text, and all is written anew.
 """
@@ -16,13 +16,15 @@ from lianlu.core.job import Job
 from lianlu.core.settings import Settings
 from lianlu.rag.base import KnowledgeBase, remove_files
 from lianlu.rag.indexes import space_of_base
+from lianlu.rag.refusal import CALIBRATION, CALIBRATION_META, Calibration, decoded, encoded, write_calibration
 from lianlu.rag.shelf import base_path, names, open_base, publish
 from lianlu.rag.sources import imported_root
-from lianlu.rag.truth import DocumentRow, Truth, Vectors, expected_schema, write_snapshot
+from lianlu.rag.truth import DocumentRow, Truth, Vectors, write_snapshot
+from lianlu.rag.truth_schema import expected_schema
 from lianlu.records import Chunk, Document
 from lianlu.store import open_store
 
-__all__ = ["export_base", "import_base"]
+__all__ = ["carried_calibration", "export_base", "import_base"]
 
 _KEPT_META = ("space", "weights", "weights_at")
 
@@ -39,7 +41,7 @@ def export_base(base: KnowledgeBase, path: Path, job: Job | None = None) -> Path
     with truth.reading():
         rows = truth.documents()
         parts = [_document(truth, row) for row in (job or Job("export")).track(rows, "documents")]
-        meta = {key: truth.meta(key) for key in _KEPT_META if truth.meta(key)}
+        meta = {key: truth.meta(key) for key in _KEPT_META if truth.meta(key)} | carried_calibration(base)
         failures = [failure for _, failure in truth.failures()]
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -79,6 +81,7 @@ def import_base(
             _check_schema(path)
             with Truth.open_snapshot(path) as foreign, KnowledgeBase(Truth.create(draft, name)) as new:
                 foreign.check()
+                calibration = _calibration(foreign)
                 _take_over(foreign, new, job or Job("import"))
         except (DataError, ValueError) as error:
             why = error.message() if isinstance(error, DataError) else str(error).splitlines()[0]
@@ -87,7 +90,30 @@ def import_base(
             remove_files(target)
         if not publish(draft, target):
             raise UsageError("rag.exists", name=name)
+        if calibration is not None:
+            write_calibration(target.with_suffix(CALIBRATION), calibration)
     return open_base(name, root=root, settings=settings)
+
+
+def carried_calibration(base: KnowledgeBase) -> dict[str, str]:
+    """The calibration of refusal as a base that is one file carries it: its key and its text, if there is one."""
+    calibration = base.calibration
+    return {} if calibration is None else {CALIBRATION_META: encoded(calibration).decode()}
+
+
+def _calibration(foreign: Truth) -> Calibration | None:
+    """What the file brings along; nothing if it is of another version.
+
+    Raises:
+        DataError: rag.calibration-broken
+    """
+    try:
+        content = foreign.meta(CALIBRATION_META)
+        return decoded(content, str(foreign.path)) if content else None
+    except DataError as error:
+        if error.code != "rag.calibration-other":
+            raise
+        return None
 
 
 def _check_schema(path: Path) -> None:

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Callable
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lianlu.core import aio
-from lianlu.core.console import print_table, say
-from lianlu.core.errors import BackendError, LianluError, UsageError
+from lianlu.core.console import harmless, print_table, say, say_error
+from lianlu.core.errors import Cancelled, LianluError, UsageError
 from lianlu.core.i18n import Text, pick
-from lianlu.core.job import Job
-from lianlu.core.settings import Settings
 from lianlu.core.talk import hold_talk
 from lianlu.core.verb import Call, Outcome, argument, option, verb
-from lianlu.rag.answer import Answer, Citation, Passage
-from lianlu.rag.asking import ask_base
-from lianlu.rag.base import KnowledgeBase
+from lianlu.rag.answer import AnswerEvent
 from lianlu.rag.filters import Filters, read_filters
-from lianlu.rag.options import filter_options, show_notes
+from lianlu.rag.options import filter_options
 from lianlu.rag.shelf import open_base
-from lianlu.records import Conversation, Message, assistant, user
+from lianlu.rag.shown import Printer, show_proof
+from lianlu.rag.talk import Talk
 
-__all__ = ["ask", "chat", "place", "show_answer"]
+if TYPE_CHECKING:
+    from lianlu.rag.comparing import Comparison, Side
+
+__all__ = ["ask", "chat"]
 
 _MODEL_OPTION = option(
     "--model",
@@ -32,10 +34,15 @@ _MODEL_OPTION = option(
 _TOP_OPTION = option(
     "--top", type=int, default=5, show_default=True, help=Text("passages given to the model", "交给模型的段落数")
 )
-_TURNS_REMEMBERED = 6
 
 
-@verb("ask", Text("answer a question with citations", "带引用地回答问题"))
+@verb(
+    "ask",
+    Text(
+        "answer a question with citations; --out FILE.html, .md or .json writes it down",
+        "带引用地回答问题；--out 文件.html、.md 或 .json 可写入文件",
+    ),
+)
 @argument("name")
 @argument("question", nargs=-1)
 @_MODEL_OPTION
@@ -51,148 +58,214 @@ def ask(
 ) -> Outcome:
     text = " ".join(question)
     chosen = read_filters(**filters)
-    if compare and model is None:
-        raise UsageError("rag.compare-needs-model", name=name)
-    with open_base(name, root=call.store) as base:
-        job = call.job("rag")
-        answer = ask_base(base, text, model=model, top=max(top, 1), filters=chosen, job=job, settings=call.settings)
-    if not compare or model is None:
-        return Outcome(msgspec.to_builtins(answer), lambda: show_answer(answer))
-    alone = _alone(text, model, call.settings, job)
-    told = {"question": answer.question, "model": model, "without": alone, "with": msgspec.to_builtins(answer)}
-    return Outcome(told, lambda: _show_both(alone, answer, model, name))
+    if call.out is not None:
+        from lianlu.rag.answer_file import ending_of
+
+        ending_of(call.out)  # told before a model is asked
+    if compare:
+        if model is None:
+            raise UsageError("rag.compare-needs-model", name=name)
+        return _compared(call, name, text, model, max(top, 1), chosen)
+    printer = Printer()
+    with (
+        open_base(name, root=call.store) as base,
+        Talk(base, model=model, top=max(top, 1), filters=chosen, settings=call.settings) as talk,
+    ):
+        heard = talk.ask(text, _nothing if call.json else printer.take)
+    printer.end()
+    answer = heard.answer
+    if answer is None:
+        raise Cancelled
+
+    def write(path: Path) -> None:
+        from lianlu.rag.answer_file import write_answer
+
+        write_answer(path, answer, name)
+
+    error = heard.error or (Cancelled() if heard.is_stopped else None)
+    return _ended(call, msgspec.to_builtins(answer), lambda: show_proof(answer), write, error)
 
 
 @verb("chat", Text("talk with a base; follow-up questions are understood", "与知识库对话，可以追问"))
 @argument("name")
 @_MODEL_OPTION
 @_TOP_OPTION
+@option(
+    "--session",
+    default="",
+    metavar="NAME|FILE.json",
+    help=Text("go on with this talk and keep it", "继续并保存该会话"),
+)
 @filter_options
-def chat(call: Call, name: str, model: str | None, top: int, **filters: Any) -> Outcome:
-    """Questions are read line by line, from a terminal or from standard input. /clear forgets, /exit leaves."""
-    with open_base(name, root=call.store) as base:
-        talk = _Talk(base, model, max(top, 1), read_filters(**filters), call)
-        if sys.stdin.isatty():
-            say(
-                pick(
-                    f"asking {name}; /clear forgets what was said, /exit leaves",
-                    f"正在询问 {name}；/clear 清空，/exit 退出",
-                )
-            )
-            hold_talk(talk.take, lambda: talk.is_over)
+def chat(call: Call, name: str, model: str | None, top: int, session: str, **filters: Any) -> Outcome:
+    """Questions are read line by line, from a terminal or from standard input; /help shows the commands."""
+    with (
+        open_base(name, root=call.store) as base,
+        Talk(base, model=model, top=max(top, 1), filters=read_filters(**filters), settings=call.settings) as talk,
+    ):
+        chatting = _Chatting(talk, _session(call, talk, session), is_quiet=call.json)
+        if sys.stdin.isatty() and not call.json:
+            say(pick(f"asking {name}; /help shows the commands", f"正在询问 {name}；/help 查看命令"))
+            if talk.answers:
+                count = len(talk.answers)
+                say(pick(f"{count} questions were asked before", f"之前问过 {count} 个问题"))
+            hold_talk(chatting.take, lambda: chatting.is_over)
+            errors: list[LianluError] = []
         else:
-            for line in sys.stdin.read().splitlines():
-                if line.strip() and not talk.is_over:
-                    talk.take(line)
-    turns = [msgspec.to_builtins(answer) for answer in talk.answers]
-    return Outcome({"name": name, "answers": turns}, lambda: None)
+            errors = _piped(chatting)
+    told = {"name": name, "answers": [msgspec.to_builtins(answer) for answer in talk.answers]}
+    outcome = Outcome(told | ({"errors": [_error_told(each) for each in errors]} if errors else {}), lambda: None)
+    if errors:
+        call.finish(outcome)
+        sys.exit(errors[0].exit_code)
+    return outcome
 
 
-class _Talk:
-    """Questions to one base, each with what was said before."""
+class _Chatting:
+    """Takes the lines of a talk: questions, and commands after a slash."""
 
-    def __init__(self, base: KnowledgeBase, model: str | None, top: int, filters: Filters, call: Call) -> None:
-        self._base = base
-        self._model = model
-        self._top = top
-        self._filters = filters
-        self._call = call
-        self._history: list[Message] = []
-        self.answers: list[Answer] = []
-        self.is_over = False
+    def __init__(self, talk: Talk, kept_at: Path | None, *, is_quiet: bool) -> None:
+        from lianlu.rag.chat_commands import Commands
+
+        self._talk = talk
+        self._commands = Commands(talk)
+        self._kept_at = kept_at
+        self._is_quiet = is_quiet
+
+    @property
+    def is_over(self) -> bool:
+        return self._commands.is_over
 
     def take(self, line: str) -> bool:
         """Answer a question or do what a command says. False when the answer was stopped."""
-        word = line.strip()
-        if word in ("/exit", "/quit"):
-            self.is_over = True
-        elif word == "/clear":
-            self._history.clear()
-            say(pick("forgotten", "已清空"))
-        elif word.startswith("/"):
-            say(pick("commands: /clear /exit", "命令：/clear /exit"))
-        else:
-            return self._answered(word)
-        return True
+        line = line.strip()
+        with redirect_stdout(sys.stderr) if self._is_quiet else nullcontext():  # one JSON object is on stdout
+            if line.startswith("/") and not line.startswith("//"):
+                self._commands.do(line)
+                self._keep()
+                return True
+            return self._asked(line.removeprefix("/"))
 
-    def _answered(self, question: str) -> bool:
+    def _asked(self, question: str) -> bool:
+        printer = Printer()
         try:
-            answer = ask_base(
-                self._base,
-                question,
-                model=self._model,
-                top=self._top,
-                filters=self._filters,
-                history=tuple(self._history[-2 * _TURNS_REMEMBERED :]),
-                job=self._call.job("rag"),
-                settings=self._call.settings,
-            )
-        except KeyboardInterrupt:
+            heard = self._talk.ask(question, _nothing if self._is_quiet else printer.take)
+        finally:
+            printer.end()
+        if heard.is_stopped:
             say(pick("(stopped)", "（已停止）"))
-            return False
-        self.answers.append(answer)
-        self._history += [user(answer.rewritten or question), assistant(answer.text)]
-        if not self._call.json:
-            show_answer(answer)
-        return True
+        if heard.answer is not None:
+            if not self._is_quiet:
+                show_proof(heard.answer)
+            self._keep()
+        if heard.error is not None:
+            raise heard.error
+        return not heard.is_stopped
+
+    def _keep(self) -> None:
+        if self._kept_at is not None:
+            from lianlu.rag.kept_talk import save_talk
+
+            save_talk(self._kept_at, self._talk.base.name, self._talk.answers)
 
 
-def _alone(question: str, model: str, settings: Settings, job: Job) -> str:
-    """What a model says of a question when it is given nothing else."""
+def _session(call: Call, talk: Talk, given: str) -> Path | None:
+    """Where a talk is kept; what was said there before is taken up."""
+    if not given:
+        return None
+    from lianlu.rag.kept_talk import load_talk, talk_path
 
-    async def main() -> str:
-        from lianlu.llm import Sampling, open_backend
-
-        async with open_backend(model, settings=settings) as backend:
-            reply = await backend.chat(Conversation(messages=(user(question),)), Sampling(temperature=0.0))
-            return reply.message.text
-
-    try:
-        return aio.run(main, job)
-    except LianluError as error:
-        if isinstance(error, BackendError):
-            return f"✗ {error.message()}"
-        raise
+    path = talk_path(given, call.settings)
+    if path.exists():
+        talk.answers[:] = load_talk(path, talk.base.name)
+    return path
 
 
-def _show_both(alone: str, answer: Answer, model: str, name: str) -> None:
-    without = pick(f"{model} alone", f"仅 {model}")
-    within = pick(f"{model} with {name}", f"{model} + {name}")
-    print_table((without, within), ((alone, answer.text),), title=answer.question)
-    _show_proof(answer)
+def _piped(chatting: _Chatting) -> list[LianluError]:
+    """Take the lines of standard input; an error of one is told, and the rest goes on."""
+    errors: list[LianluError] = []
+    for raw in sys.stdin.buffer:
+        line = raw.decode("utf-8-sig", "replace")
+        if not line.strip():
+            continue
+        try:
+            if not chatting.take(line):
+                raise KeyboardInterrupt
+        except LianluError as error:
+            say_error(error)
+            errors.append(error)
+        if chatting.is_over:
+            break
+    return errors
 
 
-def show_answer(answer: Answer) -> None:
-    """An answer with the places it rests on, and what was dropped of it."""
-    if answer.rewritten:
-        say(pick(f"(understood as: {answer.rewritten})", f"（理解为：{answer.rewritten}）"))
-    for line in answer.text.splitlines():
-        say(line)
-    _show_proof(answer)
+def _compared(call: Call, name: str, text: str, model: str, top: int, filters: Filters) -> Outcome:
+    from lianlu.core import aio
+    from lianlu.rag.answer_file import write_comparison
+    from lianlu.rag.comparing import compare
 
-
-def _show_proof(answer: Answer) -> None:
-    if answer.citations:
-        say()
-    for citation in answer.citations:
-        say(f"[{citation.number}] {place(citation)}")
-    for dropped in answer.dropped:
-        say(pick("dropped: ", "已删去：") + f"{dropped.claim} — {dropped.reason.show()}")
-    if answer.nearest:
-        say(pick("nearest passages:", "最接近的段落："))
-    for passage in answer.nearest:
-        say(f"  · {place(passage)}")
-    show_notes(answer.notes)
-
-
-def place(found: Citation | Passage) -> str:
-    """Where something stands: document, headings, page, lines."""
-    parts = [found.uri, *([" › ".join(found.headings)] if found.headings else [])]
-    if found.page:
-        parts.append(pick(f"page {found.page}", f"第 {found.page} 页"))
-    if found.first_line:
-        lines = (
-            str(found.first_line) if found.first_line == found.last_line else f"{found.first_line}–{found.last_line}"
+    with open_base(name, root=call.store) as base:
+        compared = aio.run(
+            lambda: compare(base, text, model, top=top, filters=filters, settings=call.settings), call.job("rag")
         )
-        parts.append(pick(f"line {lines}", f"第 {lines} 行"))
-    return " · ".join(parts)
+    return _ended(
+        call,
+        compared.told(),
+        lambda: _show_both(compared),
+        lambda path: write_comparison(path, compared),
+        compared.within.error,
+    )
+
+
+def _ended(
+    call: Call,
+    told: dict[str, Any],
+    show: Callable[[], None],
+    write: Callable[[Path], None],
+    error: LianluError | None,
+) -> Outcome:
+    """The outcome of a question, also written down if that was wished. An error costs nothing of what was answered."""
+    is_written = False
+    if call.out is not None:
+        try:
+            write(call.out)
+            is_written = True
+        except LianluError as failure:
+            error = error or failure
+
+    def show_all() -> None:
+        show()
+        if is_written:
+            say(pick(f"written: {call.out}", f"已写入：{call.out}"))
+
+    if is_written:
+        told = {**told, "path": str(call.out)}
+    if error is None:
+        return Outcome(told, show_all)
+    call.finish(Outcome({**told, "error": _error_told(error)}, show_all))
+    say_error(error)
+    sys.exit(error.exit_code)
+
+
+def _error_told(error: LianluError) -> dict[str, str]:
+    return {"code": error.code, "message": error.message("en"), "hint": error.hint("en")}
+
+
+def _nothing(_: AnswerEvent) -> None:
+    """Who wants JSON reads the answer when it is whole."""
+
+
+def _show_both(compared: Comparison) -> None:
+    without = pick(f"{compared.model} alone", f"仅 {compared.model}")
+    within = pick(f"{compared.model} with {compared.base}", f"{compared.model} + {compared.base}")
+    rows = [(_said(compared.without), _said(compared.within))]
+    print_table((without, within), rows, title=harmless(compared.question))
+    times = f"{compared.without.seconds:.1f} s / {compared.within.seconds:.1f} s"
+    say(pick(f"took {times}", f"用时 {times}"))
+    if compared.within.answer is not None:
+        show_proof(compared.within.answer)
+
+
+def _said(side: Side) -> str:
+    failed = [] if side.error is None else [f"✗ {side.error.message()}"]
+    return harmless("\n".join(filter(None, [side.text, *(f"({note.show()})" for note in side.notes), *failed])))

@@ -2,13 +2,13 @@
 
 A sentence is worth the rare words of the question that it holds, something for those of its neighbours, its headings and
 its chunk, and more when it has the form that is asked for: a definition, steps, a number, a date. Nothing is written, so
-nothing can be wrong but the choice. When the best passage lacks too many of the question's rare words, there is no answer.
+nothing can be wrong but the choice. Whether the documents answer at all is told by `rag.refusal`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lianlu.rag.lexical import LexicalIndex
@@ -20,7 +20,16 @@ from lianlu.text.normalise import fold, is_cjk, text_size
 from lianlu.text.sentences import sentences, trim
 from lianlu.text.tokens import content_terms, term_weight, terms
 
-__all__ = ["Found", "Quoted", "choose", "coverage", "has_evidence", "indexed_text", "plain_text"]
+__all__ = [
+    "Found",
+    "Quoted",
+    "choose",
+    "coverage",
+    "indexed_text",
+    "plain_text",
+    "rarest_weight",
+    "term_weights",
+]
 
 MOST_SENTENCES = 3
 _NEIGHBOUR = 0.35
@@ -38,8 +47,6 @@ _LEAD_IN = 0.2  # "as follows:" says nothing without what follows
 _FOREIGN = 0.6  # a sentence in another language than the question
 _WORTH_KEEPING = 0.5
 _WORTH_KEEPING_DEFINITION = 0.75
-_ENOUGH_EVIDENCE = 0.35
-_ENOUGH_LATIN_EVIDENCE = 0.6
 _LONGEST_QUOTE = 400  # of `text_size`; a longer unit is a table or log, not a sentence
 _SHORTEST_QUOTE = 3
 _CJK_PAGE_SHARE = 0.02
@@ -51,9 +58,16 @@ _RULE = re.compile(r"[\s|:*_=~-]*")
 _INTRODUCING = re.compile(
     r"介绍|介紹|简介|簡介|概述|概览|关于|是什么|introduction|overview|about|what is|readme|abstract", re.I
 )
+_ASKED_OF_CODE = 0.6  # of the question's words, from which a listing is what was asked for
 _DIGITS = re.compile(r"\d|[一二三四五六七八九十百千万亿两]")
 _YEAR = re.compile(
     r"\d{3,4}\s*[年/.-]|\b1[0-9]{3}s?\b|\b20\d\ds?\b|\d\s*[月日世时時点]|January|February|March|April|\bMay\b|June|July|August|September|October|November|December"
+)
+_WHEN = re.compile(
+    r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(?:morning|noon|afternoon|evening|night|midnight)s?\b|"
+    r"\b(?:spring|summer|autumn|winter|daily|weekly|monthly|yearly)\b|"
+    r"(?:周|星期|礼拜|禮拜)[一二三四五六日天末]|早上|上午|中午|下午|晚上|凌晨|[春夏秋冬][天季]|每[天日周月年]",
+    re.IGNORECASE,
 )
 _COLONS = (":", "：")
 _FULL_STOPS = tuple("。.!?！？；;…`")
@@ -108,8 +122,8 @@ class _Candidate:
 def choose(
     question: Question, found: Sequence[Found], index: LexicalIndex, limit: int = MOST_SENTENCES
 ) -> list[Quoted]:
-    """The sentences that answer, best first; none when the evidence is too weak."""
-    if not found or not has_evidence(question, found, index):
+    """The sentences that answer best, best first. Whether they answer at all is for `rag.refusal` to say."""
+    if not found:
         return []
     weights = _weights(question.text, index)
     total = sum(weights.values()) or 1.0
@@ -129,7 +143,9 @@ def _says_how_much(question: Question, chosen: Sequence[_Candidate]) -> bool:
     if not question.wants_number:
         return True
     asked = quantities(question.text)
-    return any(not agrees(number, asked) for each in chosen for number in quantities(each.plain))
+    if any(not agrees(number, asked) for each in chosen for number in quantities(each.plain)):
+        return True
+    return question.kind == "time" and any(_WHEN.search(each.plain) for each in chosen)
 
 
 def coverage(question: str, text: str, index: LexicalIndex) -> float:
@@ -154,23 +170,6 @@ def indexed_text(row: ChunkRow) -> str:
     return "\n".join((*above, row.chunk.text))
 
 
-def has_evidence(question: Question, found: Sequence[Found], index: LexicalIndex) -> bool:
-    if question.subject:
-        subject = _content(question.subject)
-        return any(subject <= set(terms(indexed_text(each.row))) for each in found)
-    return any(_is_evidence(question, indexed_text(each.row), index) for each in found[:MOST_SENTENCES])
-
-
-def _is_evidence(question: Question, text: str, index: LexicalIndex) -> bool:
-    """A Chinese question may be asked of English pages by its Latin words; then most of those must be there."""
-    if not _names_the_same(question, text, index):
-        return False
-    is_foreign = question.names and _is_chinese(question.text) and not _is_chinese(text)
-    if is_foreign:
-        return coverage(" ".join(sorted(question.names)), text, index) >= _ENOUGH_LATIN_EVIDENCE
-    return coverage(question.text, text, index) >= _ENOUGH_EVIDENCE
-
-
 def _names_the_same(question: Question, text: str, index: LexicalIndex) -> bool:
     """One of the question's names, and the rarest of its identifiers: a page on XTuner need not know of its DPO."""
     having = set(terms(text))
@@ -191,8 +190,18 @@ def _content(text: str) -> set[str]:
     return content_terms(text) or set(terms(text))
 
 
+def term_weights(having: Iterable[str], index: LexicalIndex) -> dict[str, float]:
+    """What terms are worth: their rarity, a tenth of it for a stop word."""
+    return {term: term_weight(term) * index.idf(term, beside=_IMAGINED_CHUNKS) for term in set(having)}
+
+
+def rarest_weight(index: LexicalIndex) -> float:
+    """What a term would be worth that no chunk has."""
+    return index.idf("\0", beside=_IMAGINED_CHUNKS)
+
+
 def _weights(text: str, index: LexicalIndex) -> dict[str, float]:
-    return {term: term_weight(term) * index.idf(term, beside=_IMAGINED_CHUNKS) for term in set(terms(text))}
+    return term_weights(terms(text), index)
 
 
 def _candidates(
@@ -277,7 +286,7 @@ def _is_quotable(unit: _Candidate, question: Question) -> bool:
     if text.endswith(("?", "？")):
         return False  # a question is no answer
     is_code = unit.raw.startswith(("```", "~~~"))
-    return question.kind == "how-to" or not is_code
+    return question.kind == "how-to" or not is_code or unit.overlap >= _ASKED_OF_CODE
 
 
 def _form(unit: _Candidate, question: Question, headings: float) -> float:

@@ -54,8 +54,9 @@ _PRONOUN_EN = re.compile(
 )
 _POSSESSIVE_EN = frozenset(("its", "their", "his"))
 _AND_ZH = re.compile(r"^(?:那么?|还有|以及|然后|再问一下|另外)[，,\s]*")
-_ELLIPSIS_ZH = re.compile(
-    r"^(?:那么?|还有|以及)?[，,\s]*(?P<thing>[^，,？?]{1,24}?)\s*(?:又|又是)?(?:呢|怎么样|怎样|如何)[？?。\s]*$"
+_ELLIPSIS_ZH = re.compile(  # 那性能怎么样？ follows, 天气怎么样？ asks for itself
+    r"^(?:(?:那么?|还有|以及)[，,\s]*|(?=.*呢[？?。\s]*$))"
+    r"(?P<thing>[^，,？?]{1,24}?)\s*(?:又|又是)?(?:呢|怎么样|怎样|如何)[？?。\s]*$"
 )
 _ELLIPSIS_EN = re.compile(
     r"^(?:(?:and\s+)?(?:what|how)\s+about|and|same)\s+(?P<joint>(?:for|with|in|on|at)\s+)?(?P<article>the\s+)?(?P<thing>[^,?]{1,40}?)[?.\s]*$",
@@ -65,12 +66,18 @@ _OPENING_ZH = re.compile(
     r"^(?:请问|請問|我想知道|想问一下|告诉我|麻烦问下|那么?|请|怎么样?|怎样|如何|什么时候|何时|为什么|为何|哪里|是否|能否|可以|能|需要|要|应该|在哪里?)+"
 )
 _BREAK_ZH = re.compile(
-    r"是|指|叫|什么|怎么|怎样|如何|为什么|为何|多少|多久|多长|多大|多高|多远|几|哪|谁|何时|有|在|吗|能|可以|可否|会|应该|需要|要|"
+    r"[放存设建装写记住]在|是|指|叫|什么|怎么|怎样|如何|为什么|为何|多少|多久|多长|多大|多高|多远|几|哪|谁|何时|有|在|吗|能|可以|可否|会|应该|需要|要|"
     r"支持|包括|包含|属于|位于|由|被|的|[？?，,。]"
 )
 _OPENING_EN = re.compile(
     r"^(?:(?:please|tell me|and|what|which|who|when|where|why|how|is|are|was|were|does|do|did|can|could|should|would|will|i|we|you|"
     r"the|an?|there|many|much|long|to)\b\s*)+",
+    re.IGNORECASE,
+)
+_ABOUT_EN = re.compile(r"\b(?:about|regarding|concerning)\s+(?:the\s+|an?\s+)?(?P<thing>.+)", re.IGNORECASE)
+_BREAK_EN = re.compile(
+    r"\s+(?:made|done|kept|run|set|built|held|put|sent|written|taken|given|called|\w+[^e\W]ed|works?|means?|costs?|needs?"
+    r"|happens?|begins?|starts?|ends?|opens?|closes?|takes?|is|are|was|were|does|do|did|can|will|(?:in|on|at|by|with|from)\s)\b",
     re.IGNORECASE,
 )
 _LONGEST_TOPIC = 30
@@ -179,9 +186,18 @@ def _followed(question: str, before: str) -> FollowUp | None:
         if joint.strip() not in ("", "the") and not _is_marked(thing):
             return FollowUp(f"{before.rstrip('?. ')} {joint}{thing}?", is_sure=True)
         return FollowUp(_with_thing(before, thing, topic), is_sure=True)
-    if topic and text_size(question) <= _SHORT_QUESTION and not stands_alone(question) and topic not in question:
+    is_short = text_size(question) <= _SHORT_QUESTION and not stands_alone(question)
+    if topic and is_short and not _names_again(question, before, topic):
         return FollowUp(f"{topic} {_AND_ZH.sub('', question)}", is_sure=False)
     return None
+
+
+def _names_again(question: str, before: str, topic: str) -> bool:
+    """Whether a question itself names what the last one was about."""
+    if topic in question:
+        return True
+    is_chinese = any(map(is_cjk, question + before))  # its terms are pairs of characters: 几天 names nothing
+    return not is_chinese and bool(content_terms(question) & content_terms(before))
 
 
 def _with_topic(question: str, topic: str) -> str:
@@ -260,6 +276,8 @@ def _chinese_topic(question: str) -> str:
 
 def _english_topic(question: str) -> str:
     rest = _OPENING_EN.sub("", question).strip("?. ")
+    about = _ABOUT_EN.search(rest)
+    rest = about["thing"] if about else _BREAK_EN.split(rest, maxsplit=1)[0]
     return rest if 0 < len(rest) <= 2 * _LONGEST_TOPIC else ""
 
 

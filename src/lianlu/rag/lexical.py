@@ -69,6 +69,10 @@ class LexicalIndex:
         """Rarity of a term; a term that no chunk has is the rarest. `beside` counts chunks thought of that lack it."""
         return self._contents.idf(term, beside)
 
+    def has(self, term: str) -> bool:
+        """Whether any chunk has a term."""
+        return self._contents.term(term).having > 0
+
     def search(self, question: str, limit: int, allowed: Int64s | None = None) -> list[tuple[int, float]]:
         """Row ids and BM25 scores of the best chunks, best first; equal scores by row id.
 

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from lianlu.core.errors import DataError
 from lianlu.core.files import Files
 from lianlu.core.i18n import Text
 from lianlu.page import (
-    Badge,
     Bar,
     BarChart,
-    Citation,
     Column,
     Fact,
     Facts,
-    Note,
     Part,
-    Quote,
     Section,
     SectionContext,
     Table,
 )
 from lianlu.rag.answer import Answer
-from lianlu.rag.answer import Citation as Cited
+from lianlu.rag.answer_page import quote_of
 from lianlu.rag.steps import ANSWERS, open_index
 
 __all__ = ["index_section", "section"]
@@ -50,7 +44,7 @@ def section(files: Files, context: SectionContext) -> Section:
     ]
     if dropped:
         facts.append(Fact(Text("claims dropped", "删去的说法"), dropped))
-    parts: list[Part] = [Facts(facts), *(_quote(answer) for answer in answers)]
+    parts: list[Part] = [Facts(facts), *(quote_of(answer) for answer in answers)]
     return Section(
         title=Text("Answers", "回答"),
         id=context.step or "answers",
@@ -109,47 +103,3 @@ def _answers(files: Files) -> list[Answer]:
         return [decoder.decode(line) for line in path.read_bytes().splitlines() if line]
     except msgspec.DecodeError as error:
         raise DataError("rag.no-answers", kind=files.kind, file=f"{ANSWERS}: {error}") from error
-
-
-def _quote(answer: Answer) -> Quote:
-    return Quote(
-        text=answer.text,
-        citations=[_citation(each) for each in answer.citations],
-        question=answer.question,
-        badges=_badges(answer),
-        notes=_notes(answer),
-    )
-
-
-def _citation(cited: Cited) -> Citation:
-    return Citation(
-        number=cited.number,
-        file=cited.uri,
-        context=cited.context or cited.quote,
-        marks=[cited.mark if cited.context else (0, len(cited.quote))],
-        headings=cited.headings,
-        page=cited.page,
-        first_line=cited.first_line,
-        last_line=cited.last_line,
-    )
-
-
-def _badges(answer: Answer) -> Sequence[Badge]:
-    by = Text("quoted", "原文摘录") if answer.by == "extract" else answer.by
-    if answer.found:
-        return [Badge(by, "good")]
-    return [Badge(Text("not in the documents", "文档中没有"), "warning"), Badge(by)]
-
-
-def _notes(answer: Answer) -> list[Note]:
-    notes = [
-        Note(
-            Text(f"dropped: “{each.claim}”: {each.why}", f"已删去：“{each.claim}”：{each.why_zh or each.why}"),
-            "warning",
-        )
-        for each in answer.dropped
-    ]
-    if answer.nearest:
-        nearest = ", ".join(dict.fromkeys(passage.uri for passage in answer.nearest))
-        notes.append(Note(Text(f"nearest documents: {nearest}", f"最接近的文档：{nearest}")))
-    return notes

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from lianlu.rag.answer import Citation, Claimed, Dropped, DroppedClaim
 from lianlu.rag.claims import Claim, check_claim, reason_text
+from lianlu.rag.elsewhere import uris_with
 from lianlu.rag.expand import Source
 from lianlu.rag.extractive import coverage
 from lianlu.rag.lexical import LexicalIndex
@@ -27,14 +28,18 @@ class Proof:
     Attributes:
         citations: the places cited so far, in the order of their numbers.
         dropped: what did not pass, refusals of the model left out.
+        is_refused: the model said that it is not in the documents.
     """
 
-    def __init__(self, sources: Sequence[Source], index: LexicalIndex) -> None:
+    def __init__(self, sources: Sequence[Source], index: LexicalIndex, found: Sequence[ChunkRow] = ()) -> None:
+        """`found` is where else a cited sentence is looked for."""
         self.citations: list[Citation] = []
         self.dropped: list[Dropped] = []
         self.kept: list[str] = []
+        self.is_refused = False
         self._sources = sources
         self._index = index
+        self._found = found
         self._texts = [each.text for each in sources]
 
     @property
@@ -45,6 +50,7 @@ class Proof:
         """Check a claim. None when the model says that it is not in the documents."""
         code = check_claim(claim, self._texts)
         if code == "refusal":
+            self.is_refused = True
             return None
         if code is not None:
             words = reason_text(code, claim, len(self._texts))
@@ -60,8 +66,12 @@ class Proof:
         for known in self.citations:
             if (known.document_id, known.uri, known.span) == (source.document.id, row.uri, place):
                 return known
-        also = source.also.get(row.row, ())
-        made = cite(source.document, place, number=len(self.citations) + 1, chunk=row.chunk, also=also)
+        also = (
+            *source.also.get(row.row, ()),
+            *uris_with(place.cut(source.document.markdown), self._found, apart_from=row.uri),
+        )
+        number = len(self.citations) + 1
+        made = cite(source.document, place, number=number, chunk=row.chunk, also=tuple(dict.fromkeys(also)))
         self.citations.append(made)
         return made
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lianlu.core.errors import UsageError
+from lianlu.core.i18n import Language
 from lianlu.text.normalise import clean_input, fold, is_cjk
 from lianlu.text.tokens import content_terms, is_stop_term, terms
 
-__all__ = ["LONGEST_QUESTION", "Question", "QuestionKind", "read_question"]
+__all__ = ["LONGEST_QUESTION", "Question", "QuestionKind", "question_language", "read_question"]
 
 QuestionKind = Literal["definition", "how-to", "number", "time", "other"]
 LONGEST_QUESTION = 4000
@@ -91,6 +92,15 @@ def read_question(text: str) -> Question:
         subject=subject,
         wants_number=not subject and (_kind(cleaned) == "number" or _DATE_WANTED.search(cleaned) is not None),
     )
+
+
+def question_language(text: str) -> Language:
+    """One Chinese character makes a question Chinese: names and commands in it are Latin anyway.
+
+    >>> question_language("LMDeploy 怎么安装？")
+    'zh'
+    """
+    return "zh" if any(map(is_cjk, text)) else "en"
 
 
 def _subject(text: str) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lianlu.rag.base import KnowledgeBase
     from lianlu.rag.embedding import Floats
 
-__all__ = ["Filters", "Models", "Retrieved", "open_models", "retrieve", "retrieve_now"]
+__all__ = ["Filters", "Models", "Retrieved", "models_of", "open_models", "retrieve", "retrieve_now"]
 
 ValueT = TypeVar("ValueT")
 _RERANKED = 30
@@ -50,15 +50,20 @@ class Models:
 @asynccontextmanager
 async def open_models(base: KnowledgeBase, settings: Settings | None = None) -> AsyncGenerator[Models]:
     """The models that a base names, open for the block; none for a base that is searched by words."""
-    models = Models()
     async with AsyncExitStack() as stack:
-        for name, ref in (("embedder", base.config.embed), ("reranker", base.config.rerank)):
-            if ref:
-                backend = await _tried(_opened(stack, ref, settings), ref, models.notes)
-                setattr(models, name, backend)
-        if models.embedder is not None and not await _is_ours(base, models):
-            models.embedder = None
-        yield models
+        yield await models_of(base, stack, settings)
+
+
+async def models_of(base: KnowledgeBase, stack: AsyncExitStack, settings: Settings | None = None) -> Models:
+    """The models that a base names, open until the stack is closed."""
+    models = Models()
+    for name, ref in (("embedder", base.config.embed), ("reranker", base.config.rerank)):
+        if ref:
+            backend = await _tried(_opened(stack, ref, settings), ref, models.notes)
+            setattr(models, name, backend)
+    if models.embedder is not None and not await _is_ours(base, models):
+        models.embedder = None
+    return models
 
 
 async def retrieve(

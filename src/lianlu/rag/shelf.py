@@ -13,7 +13,8 @@ from lianlu.core.files import sync_folder
 from lianlu.core.i18n import suggest
 from lianlu.core.job import Job
 from lianlu.core.settings import Settings
-from lianlu.rag.base import CACHE, Changes, KnowledgeBase, remove_files
+from lianlu.rag.base import CACHE, KnowledgeBase, remove_files
+from lianlu.rag.changes import Changes
 from lianlu.rag.config import BaseConfig
 from lianlu.rag.indexes import sidecar_files
 from lianlu.rag.sources import Named, SqlSource
@@ -127,6 +128,6 @@ def _opened(path: Path, name: str) -> Truth:
     try:
         truth = Truth.create(path, name)
     except DataError:
-        remove_files(path)
+        remove_files(path, keeps_calibration=True)
         return Truth.create(path, name)
     return truth

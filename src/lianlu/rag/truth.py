@@ -17,68 +17,32 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import quote
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from lianlu.core.errors import DataError, LimitError, UsageError
-from lianlu.core.files import as_lianlu_error
+from lianlu.core.errors import DataError
 from lianlu.core.hashing import digest
+from lianlu.rag.database import connect, translated
 from lianlu.rag.dense import chunk_of, piece_id
 from lianlu.rag.facts import date_of, facts_of
 from lianlu.rag.filters import Filters, conditions
+from lianlu.rag.truth_schema import FORMAT_VERSION, make_newer_tables, make_tables
 from lianlu.records import Chunk, Document, Failure, Span
 
 __all__ = [
-    "FORMAT_VERSION",
     "Change",
     "ChunkRow",
     "DocumentRow",
     "Truth",
     "Vectors",
-    "expected_schema",
     "write_snapshot",
 ]
 
-FORMAT_VERSION = 2
 Vectors = npt.NDArray[np.float16]
-_BUSY_SECONDS = 10.0
 _NO_ROOT = 0
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE roots (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
-CREATE TABLE documents (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, root INTEGER NOT NULL, uri TEXT NOT NULL, sha256 TEXT NOT NULL,
-    size INTEGER NOT NULL, document_id TEXT NOT NULL, title TEXT NOT NULL, language TEXT NOT NULL,
-    document BLOB NOT NULL, date TEXT NOT NULL DEFAULT '', UNIQUE (root, uri));
-CREATE TABLE chunks (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
-    ordinal INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, page INTEGER,
-    headings TEXT NOT NULL, text TEXT NOT NULL);
-CREATE INDEX chunks_of_document ON chunks (document, ordinal);
-CREATE TABLE failures (
-    root INTEGER NOT NULL, uri TEXT NOT NULL, sha256 TEXT NOT NULL, failure BLOB NOT NULL,
-    PRIMARY KEY (root, uri)) WITHOUT ROWID;
-"""
-_SCHEMA_2 = """
-CREATE TABLE vectors (
-    chunk INTEGER NOT NULL REFERENCES chunks (id) ON DELETE CASCADE, piece INTEGER NOT NULL, vector BLOB NOT NULL,
-    PRIMARY KEY (chunk, piece)) WITHOUT ROWID;
-CREATE TABLE facts (
-    document INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE, key TEXT NOT NULL, value TEXT NOT NULL,
-    PRIMARY KEY (document, key, value)) WITHOUT ROWID;
-CREATE INDEX facts_by_value ON facts (key, value);
-CREATE TABLE gone (chunk INTEGER PRIMARY KEY, generation INTEGER NOT NULL);
-CREATE INDEX gone_by_generation ON gone (generation);
-"""
-_GONE_TRIGGER = """
-CREATE TRIGGER chunk_gone AFTER DELETE ON chunks BEGIN
-    INSERT INTO gone VALUES (OLD.id, (SELECT CAST(value AS INTEGER) + 1 FROM meta WHERE key = 'generation'));
-END
-"""
 _MOST_GONE = 100_000  # beyond this the log of removed chunks is dropped and the indexes are made anew
 _CHUNK_COLUMNS = (
     "chunks.id, chunks.ordinal, chunks.start, chunks.stop, chunks.page, chunks.headings, chunks.text,"
@@ -131,13 +95,13 @@ class Truth:
     @classmethod
     def create(cls, path: Path, name: str) -> Truth:
         """Make an empty base; an existing one is opened."""
-        with _translated(path, name):
+        with translated(path, name):
             path.parent.mkdir(parents=True, exist_ok=True)
-            connection = _connect(path)
+            connection = connect(path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("BEGIN IMMEDIATE")
             if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                _make_tables(connection, identity=secrets.token_hex(12))
+                make_tables(connection, identity=secrets.token_hex(12))
             connection.execute("COMMIT")
             truth = cls(path, connection, name)
             truth._migrate()
@@ -151,14 +115,14 @@ class Truth:
         Raises:
             DataError: rag.corrupt, rag.format
         """
-        with _translated(path, name):
+        with translated(path, name):
             try:
-                connection = _connect(path, "rw")
+                connection = connect(path, "rw")
                 connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             except sqlite3.OperationalError:
                 if os.access(path.parent, os.W_OK):
                     raise
-                connection = _connect(path, "ro", immutable=True)
+                connection = connect(path, "ro", immutable=True)
             truth = cls(path, connection, name)
             if os.access(path, os.W_OK):
                 truth._migrate()
@@ -172,8 +136,8 @@ class Truth:
         Raises:
             DataError: rag.corrupt, rag.format
         """
-        with _translated(path, path.name):
-            truth = cls(path, _connect(path, "ro", immutable=True), path.name)
+        with translated(path, path.name):
+            truth = cls(path, connect(path, "ro", immutable=True), path.name)
             truth._check_format()
             return truth
 
@@ -189,7 +153,7 @@ class Truth:
     @contextmanager
     def reading(self) -> Generator[None]:
         """See one state of the base during the block, whatever writers do meanwhile."""
-        with _translated(self.path, self.name):
+        with translated(self.path, self.name):
             if self._connection.in_transaction:
                 yield
                 return
@@ -207,7 +171,7 @@ class Truth:
             LimitError: rag.busy, file.disk-full
             UsageError: file.unwritable
         """
-        with _translated(self.path, self.name):
+        with translated(self.path, self.name):
             if self._connection.in_transaction:
                 yield
                 return
@@ -485,7 +449,7 @@ class Truth:
             return
         with self.writing():
             self._connection.execute("ALTER TABLE documents ADD COLUMN date TEXT NOT NULL DEFAULT ''")
-            _make_newer_tables(self._connection)
+            make_newer_tables(self._connection)
             for row, content in self._all("SELECT id, document FROM documents"):
                 meta = self._decoded(content, Document).meta
                 self._connection.execute("UPDATE documents SET date = ? WHERE id = ?", (date_of(meta), row))
@@ -522,11 +486,11 @@ class Truth:
             raise DataError("rag.corrupt", path=str(self.path), name=self.name, why=str(error)) from error
 
     def _one(self, query: str, *values: Any) -> tuple[Any, ...]:
-        with _translated(self.path, self.name):
+        with translated(self.path, self.name):
             return self._connection.execute(query, values).fetchone() or ()
 
     def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        with _translated(self.path, self.name):
+        with translated(self.path, self.name):
             return self._connection.execute(query, values).fetchall()
 
 
@@ -549,12 +513,12 @@ def write_snapshot(
         LimitError: file.disk-full
         UsageError: file.unwritable
     """
-    with _translated(path, path.name):
+    with translated(path, path.name):
         path.unlink(missing_ok=True)
-        connection = _connect(path)
+        connection = connect(path)
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("BEGIN")
-        _make_tables(connection, identity="")
+        make_tables(connection, identity="")
         truth = Truth(path, connection, path.name)
         ids: list[str] = [config, *(part for pair in sorted((meta or {}).items()) for part in pair)]
         taken: dict[str, int] = {}
@@ -570,65 +534,3 @@ def write_snapshot(
         connection.execute("COMMIT")
         connection.execute("VACUUM")
         connection.close()
-
-
-def expected_schema() -> dict[str, str]:
-    """Name and statement of every table, index and trigger of a base."""
-    connection = sqlite3.connect(":memory:")
-    try:
-        _make_tables(connection, identity="")
-        return dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
-    finally:
-        connection.close()
-
-
-def _make_tables(connection: sqlite3.Connection, *, identity: str) -> None:
-    _run_all(connection, _SCHEMA)
-    _make_newer_tables(connection)
-    rows = {"format_version": str(FORMAT_VERSION), "generation": "0", "identity": identity}
-    connection.executemany("INSERT INTO meta VALUES (?, ?)", sorted(rows.items()))
-
-
-def _make_newer_tables(connection: sqlite3.Connection) -> None:
-    _run_all(connection, _SCHEMA_2)
-    connection.execute(_GONE_TRIGGER)
-
-
-def _run_all(connection: sqlite3.Connection, statements: str) -> None:
-    for statement in statements.split(";"):
-        if statement.strip():
-            connection.execute(statement)
-
-
-def _connect(path: Path, mode: Literal["rwc", "rw", "ro"] = "rwc", *, immutable: bool = False) -> sqlite3.Connection:
-    address = f"file:{quote(os.fspath(path.absolute()))}?mode={mode}" + ("&immutable=1" if immutable else "")
-    connection = sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
-
-
-@contextmanager
-def _translated(path: Path, name: str) -> Generator[None]:
-    """Turn what SQLite says into errors a person can act on."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise _of_operation(error, path, name) from error
-    except sqlite3.DatabaseError as error:
-        raise DataError("rag.corrupt", path=str(path), name=name, why=str(error)) from error
-    except OSError as error:
-        raise as_lianlu_error(error, path) from error
-
-
-def _of_operation(error: sqlite3.OperationalError, path: Path, name: str) -> DataError | LimitError | UsageError:
-    code = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return LimitError("rag.busy", name=name, seconds=int(_BUSY_SECONDS))
-    if code == sqlite3.SQLITE_FULL:
-        return LimitError("file.disk-full", path=str(path))
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
-        return UsageError("file.unwritable", path=str(path), why=str(error))
-    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH):
-        return UsageError("file.unreadable", path=str(path), why=str(error))
-    return DataError("rag.corrupt", path=str(path), name=name, why=str(error))

@@ -13,17 +13,23 @@ from lianlu.core.errors import DataError, UsageError, failure_text
 from lianlu.core.files import named_path
 from lianlu.core.i18n import Text, pick
 from lianlu.core.verb import Call, Outcome, RoomGroup, argument, option, verb
-from lianlu.rag.base import Changes, KnowledgeBase, Status, remove_files
+from lianlu.rag.base import KnowledgeBase, remove_files
 from lianlu.rag.carry import export_base, import_base
-from lianlu.rag.chat_verbs import ask, chat, place
+from lianlu.rag.changes import Changes
+from lianlu.rag.chat_verbs import ask, chat
 from lianlu.rag.config import BaseConfig
+from lianlu.rag.eval_verb import evaluate_base
 from lianlu.rag.filters import read_filters
 from lianlu.rag.options import filter_options, show_notes
 from lianlu.rag.question import read_question
+from lianlu.rag.refusal_verbs import calibrate, how_refused
 from lianlu.rag.retrieval import retrieve_now
 from lianlu.rag.serve_verbs import serve
 from lianlu.rag.shelf import base_path, build, names, open_base
+from lianlu.rag.shown import place
 from lianlu.rag.sources import Named, SqlSource
+from lianlu.rag.status import Status
+from lianlu.rag.summary_verbs import summarize
 from lianlu.rag.watch import watch
 from lianlu.records import Failure
 
@@ -224,12 +230,15 @@ def _status(call: Call, name: str) -> Outcome:
                 (pick("languages", "语言"), languages),
                 (pick("with a date", "有日期"), status.dated),
                 (pick("found by", "检索方式"), _how_found(status)),
+                (pick("refuses", "拒答"), how_refused(status)),
                 (pick("from", "来源"), "\n".join(status.roots)),
                 (pick("file", "文件"), status.path),
                 (pick("failed", "失败"), len(status.failures)),
             ),
             title=name,
         )
+        if status.calibration_note:
+            say(f"  ! {status.calibration_note}")
         _show_failures(status.failures, everything=True)
 
     return Outcome(msgspec.to_builtins(status), show)
@@ -260,7 +269,24 @@ def _search(call: Call, name: str, query: tuple[str, ...], top: int, **filters: 
 rag = RoomGroup(
     "rag",
     Text("Build knowledge bases and ask them.", "建立知识库并提问。"),
-    (_build, _add, _update, _watch, _remove, _list, _status, _search, ask, chat, serve, _export, _import),
+    (
+        _build,
+        _add,
+        _update,
+        _watch,
+        _remove,
+        _list,
+        _status,
+        _search,
+        ask,
+        chat,
+        summarize,
+        evaluate_base,
+        calibrate,
+        serve,
+        _export,
+        _import,
+    ),
 )
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from lianlu.core.errors import LianluError, UsageError
 from lianlu.core.files import walk
 from lianlu.core.job import Job
-from lianlu.rag.base import Changes, KnowledgeBase
+from lianlu.rag.base import KnowledgeBase
+from lianlu.rag.changes import Changes
 from lianlu.rag.sources import Root
 
 __all__ = ["Noticed", "watch"]

@@ -4,44 +4,60 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lianlu.core.errors import LianluError
 
 if TYPE_CHECKING:
-    from lianlu.llm import Backend
+    from lianlu.llm import Backend, Sampling
     from lianlu.records import Conversation
 
-__all__ = ["is_too_long", "without_thoughts", "written"]
+__all__ = ["Piece", "is_too_long", "likeliest", "without_thoughts", "written"]
 
 _TOO_LONG = ("too long", "too many tokens", "context length", "context size", "context window", "maximum context")
 _OPENING, _CLOSING = "<think>", "</think>"
 
 
-async def written(backend: Backend, conversation: Conversation) -> AsyncGenerator[str]:
+@dataclass(frozen=True)
+class Piece:
+    """A piece of an answer; `is_cut_off` when the model stopped here at its length limit, not because it was done."""
+
+    text: str
+    is_cut_off: bool = False
+
+
+async def written(backend: Backend, conversation: Conversation) -> AsyncGenerator[Piece]:
     """An answer as it is written, the likeliest one. Close the generator to stop the model.
 
     Raises:
         BackendError: the model failed
     """
-    from lianlu.llm import Sampling
-
-    sampling = Sampling(temperature=0.0)
+    sampling = likeliest()
     if "stream" not in backend.abilities:
-        yield without_thoughts((await backend.chat(conversation, sampling)).message.text)
+        reply = await backend.chat(conversation, sampling)
+        yield Piece(without_thoughts(reply.message.text), reply.finish_reason == "length")
         return
     held: str | None = ""
     async with aclosing(backend.stream(conversation, sampling)) as deltas:
         async for delta in deltas:
+            is_cut_off = delta.finish_reason == "length"
             if held is None:
-                yield delta.text
+                yield Piece(delta.text, is_cut_off)
                 continue
             held += delta.text
-            if not _may_be_thoughts(held):
-                yield without_thoughts(held)
+            if is_cut_off or not _may_be_thoughts(held):
+                yield Piece(without_thoughts(held), is_cut_off)
                 held = None
     if held:
-        yield without_thoughts(held)
+        yield Piece(without_thoughts(held))
+
+
+def likeliest() -> Sampling:
+    """How `written` asks: for the likeliest answer, as long as the model wants it."""
+    from lianlu.llm import Sampling
+
+    return Sampling(temperature=0.0)
 
 
 def without_thoughts(text: str) -> str:

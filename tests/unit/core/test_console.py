@@ -8,7 +8,8 @@ import pty
 
 import pytest
 
-from lianlu.core.console import LiveConsole, PlainConsole, console_sink, print_table, say
+from lianlu.core.console import LiveConsole, PlainConsole, console_sink, harmless, print_table, say, say_error
+from lianlu.core.errors import UsageError
 from lianlu.core.events import Event, Finished, Made, Metric, Note, Progress, Started
 from lianlu.core.i18n import using_language
 
@@ -135,3 +136,25 @@ def test_say_writes_results_to_stdout_and_where_it_is_told(capsys: pytest.Captur
     say("链路")
     say("aside", stream=stream)
     assert (capsys.readouterr().out, stream.getvalue()) == ("链路\n", "aside\n")
+
+
+def test_an_error_is_told_with_its_hint_in_the_readers_language(capsys: pytest.CaptureFixture[str]) -> None:
+    with using_language("zh"):
+        say_error(UsageError("file.missing", path="a.md"))
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("错误: ")
+    assert "[file.missing]\n提示: " in shown.err
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[2Jb", "a\ufffd[2Jb"),
+        ("甲\n\t乙", "甲\n\t乙"),
+        ("\x9b1m\x07\r", "\ufffd1m\ufffd\ufffd"),
+        ("👩‍🔬", "👩‍🔬"),
+    ],
+)
+def test_words_of_others_steer_no_terminal(text: str, shown: str) -> None:
+    assert harmless(text) == shown

@@ -143,3 +143,25 @@ def test_a_scripted_answer_is_the_likeliest_continuation() -> None:
 def test_faults_bring_the_servers_words() -> None:
     with pytest.raises(BackendError, match="too many"):
         _said(FakeBackend([Rule(error=Fault(status=429, message="too many"))]), "x")
+
+
+def test_a_reply_can_break_off_after_it_was_streamed() -> None:
+    backend = FakeBackend([Rule(reply="half an", then_error=Fault(status=503, message="gone"))])
+    seen: list[str] = []
+
+    async def read() -> None:
+        async for delta in backend.stream(Conversation(messages=(user("hi"),))):
+            seen.append(delta.text)  # noqa: PERF401 - what came before the failure counts
+
+    with pytest.raises(BackendError, match="gone"):
+        asyncio.run(read())
+    assert "".join(seen) == "half an"
+    with pytest.raises(BackendError, match="gone"):
+        asyncio.run(backend.chat(Conversation(messages=(user("hi"),))))
+
+
+def test_a_reply_can_be_cut_off() -> None:
+    reply = asyncio.run(
+        FakeBackend([Rule(reply="half an", is_cut_off=True)]).chat(Conversation(messages=(user("hi"),)))
+    )
+    assert (reply.message.text, reply.finish_reason) == ("half an", "length")

@@ -24,6 +24,8 @@ from lianlu.page import (
     Page,
     Quote,
     Section,
+    Side,
+    SideBySide,
     Table,
     Timing,
     Timings,
@@ -143,7 +145,14 @@ def _answers() -> Section:
                         last_line=43,
                         href="README_zh-CN.md",
                     ),
-                    Citation(number=2, file="paper.pdf", context=_CONTEXT, marks=[(start, len(_CONTEXT))], page=3),
+                    Citation(
+                        number=2,
+                        file="paper.pdf",
+                        context=_CONTEXT,
+                        marks=[(start, len(_CONTEXT))],
+                        page=3,
+                        also=["copy.pdf", "old/paper.pdf"],
+                    ),
                 ],
                 notes=[
                     Note(
@@ -155,6 +164,12 @@ def _answers() -> Section:
                 question="Who won the 1998 World Cup?",
                 text="This is not in the documents.",
                 badges=[Badge(Text("not in the documents", "文档中没有"), "neutral")],
+            ),
+            SideBySide(
+                [
+                    Side(Text("without", "不用知识库"), [Quote(text="A tuner for radios.")], [Badge("1.2 s")]),
+                    Side(Text("with", "使用知识库"), [Note("nothing", "error")]),
+                ]
             ),
         ],
     )

@@ -32,6 +32,8 @@ from lianlu.page import (
     Part,
     Quote,
     Section,
+    Side,
+    SideBySide,
     Table,
     Timing,
     Timings,
@@ -218,6 +220,11 @@ class TestQuote:
         assert "No. <mark>Yes.</mark> No." in html
         assert "line 3" in html
 
+    def test_other_places_of_the_same_words_are_named(self) -> None:
+        html = _page(Quote("Yes. [1]", [Citation(1, "a.md", "Yes.", also=["b.md", "<c>.md"])]))
+        assert "the same stands in b.md, &lt;c&gt;.md" in html
+        assert "同样的内容也见于 b.md、&lt;c&gt;.md" in html
+
     def test_a_number_without_source_stays_text(self) -> None:
         assert 'class="reference"' not in _page(Quote("See [3] and [1, 9].", [Citation(1, "a", "b")]))
 
@@ -235,6 +242,17 @@ class TestQuote:
 
     def test_marked_markup_is_still_text(self) -> None:
         assert "<mark>&lt;b</mark>&gt;" in _page(Quote("", [Citation(1, "a", "<b>", [(0, 2)])]))
+
+
+class TestSideBySide:
+    def test_either_side_stands_under_its_name_and_its_links_lead_to_its_own_sources(self) -> None:
+        quotes = [Quote("Yes. [1]", [Citation(1, "a.md", "Yes.")]), Quote("No. [1]", [Citation(1, "b.md", "No.")])]
+        sides = [Side(Text("without", "不用"), [quotes[0]], [Badge("1 s")]), Side("<with>", [quotes[1]])]
+        html = _page(SideBySide(sides))
+        assert (
+            html.index("without") < html.index("#answer-s1") < html.index("&lt;with&gt;") < html.index("#answer-2-s1")
+        )
+        assert html.count('<div class="side">') == 2
 
 
 def test_long_previews_are_cut_and_said_to_be() -> None:

@@ -9,8 +9,9 @@ from lianlu.core import aio
 from lianlu.core.errors import UsageError
 from lianlu.llm import FakeBackend
 from lianlu.rag.answer import Answer
-from lianlu.rag.asking import ask_base, ask_by_quoting, ask_model, prompt_for
+from lianlu.rag.asking import ask_base, ask_by_quoting, ask_model
 from lianlu.rag.base import KnowledgeBase
+from lianlu.rag.prompt import prompt_for
 
 from .conftest import Make
 
@@ -294,3 +295,17 @@ def test_a_model_is_given_the_passage_that_defines_the_thing(base: KnowledgeBase
     backend = FakeBackend(lambda *_: "没有。")
     aio.run(lambda: ask_model(base, "xtuner是什么？", backend, top=2, by="fake:x"))
     assert "轻量级微调大语言模型的工具库" in backend.asked[0].messages[-1].text
+
+
+def test_the_other_documents_with_a_quoted_sentence_are_named(base: KnowledgeBase, make_document: Make) -> None:
+    base.put(
+        [
+            make_document("a.md", "# 监控\n\n监控由小组三负责。每分钟检查一次。"),
+            make_document("b.md", "# 手册\n\n本手册给新同事。监控由小组三负责。备份在机房。"),
+            make_document("c.md", "# 别处\n\n监控由小组四负责。"),
+        ]
+    )
+    (quoted,) = [each for each in ask_by_quoting(base, "监控由谁负责？").citations if "小组三" in each.quote]
+    written = by_model(base, "监控由谁负责？", "监控由小组三负责 [1]。").citations[0]
+    for citation in (quoted, written):
+        assert {citation.uri, *citation.also} == {"a.md", "b.md"}

@@ -7,10 +7,12 @@ import pytest
 
 from lianlu.core import aio
 from lianlu.core.errors import BackendError
-from lianlu.llm import Delta, FakeBackend, Sampling
+from lianlu.llm import Delta, FakeBackend, Rule, Sampling
+from lianlu.llm.fake import Fault
+from lianlu.rag.answer import Answer, AnswerEvent, Rewritten
 from lianlu.rag.asking import Answered, Claimed, DroppedClaim, answer_events
 from lianlu.rag.base import KnowledgeBase
-from lianlu.records import Conversation
+from lianlu.records import Conversation, assistant, user
 
 from .conftest import Make
 
@@ -84,3 +86,65 @@ def test_a_model_that_obeys_a_document_is_checked_all_the_same(
     aio.run(main)
     assert not [event for event in events if isinstance(event, Claimed)]
     assert len([event for event in events if isinstance(event, DroppedClaim)]) == 3
+
+
+def answered(base: KnowledgeBase, rule: Rule) -> tuple[Answer, list[AnswerEvent]]:
+    events: list[AnswerEvent] = []
+
+    async def main() -> None:
+        async for event in answer_events(base, "备份几点开始？", FakeBackend([rule])):
+            events.append(event)  # noqa: PERF401 - as it is read
+
+    aio.run(main)
+    last = events[-1]
+    assert isinstance(last, Answered)
+    return last.answer, events
+
+
+@pytest.mark.parametrize(
+    ("reply", "text", "dropped"),
+    [
+        ("备份每晚两点开始。[1]保留三", "备份每晚两点开始。[1]", 0),
+        ("备份每晚两点开始 [1]。", "备份每晚两点开始 [1]。", 0),
+        ("备份每晚两点开始 [1]。由月球负责 [1]。保", "备份每晚两点开始 [1]。", 1),
+    ],
+    ids=["in-a-sentence", "behind-one", "with-a-false-one"],
+)
+def test_an_answer_that_was_cut_off_ends_with_its_last_whole_sentence(
+    one: KnowledgeBase, reply: str, text: str, dropped: int
+) -> None:
+    answer, events = answered(one, Rule(reply=reply, is_cut_off=True))
+    assert (answer.text, len(answer.dropped), answer.is_partial) == (text, dropped, True)
+    assert sum(isinstance(event, DroppedClaim) for event in events) == dropped
+    assert "cut off" in answer.notes[-1].en
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        (Rule(reply=""), "no-answer"),
+        (Rule(reply=" \n"), "no-answer"),
+        (Rule(reply="<think>备份每晚两点开始。[1]", is_cut_off=True), "no-answer"),
+        (Rule(reply="备份每", is_cut_off=True), "no-answer"),
+        (Rule(reply="文档中没有相关内容。"), "weak-evidence"),
+        (Rule(reply="由月球负责 [1]。"), "nothing-supported"),
+    ],
+    ids=["empty", "blank", "only-thoughts", "only-a-beginning", "refused", "false"],
+)
+def test_why_there_is_no_answer(one: KnowledgeBase, rule: Rule, reason: str) -> None:
+    answer, _ = answered(one, rule)
+    assert (answer.found, answer.reason, answer.is_partial) == (False, reason, rule.is_cut_off)
+    assert answer.nearest
+
+
+def test_a_rewriting_that_fails_leaves_the_question_to_the_rules(one: KnowledgeBase) -> None:
+    rules = [Rule(match="<<<talk", error=Fault(status=500)), Rule(reply="备份每晚两点开始 [1]。")]
+    history = [user("备份放在哪里？"), assistant("…")]
+
+    async def main() -> list[AnswerEvent]:
+        events = answer_events(one, "它几点开始？", FakeBackend(rules), history=history)
+        return [event async for event in events]
+
+    first = aio.run(main)[0]
+    assert isinstance(first, Rewritten)
+    assert first.question == "备份几点开始？"

@@ -137,9 +137,9 @@ def test_links_out_of_the_folder_are_not_followed(folder: Path, tmp_path: Path) 
 def test_files_that_none_can_be_read_are_an_error_and_the_base_keeps_its_documents(folder: Path) -> None:
     base, _ = rag.build("docs", folder)
     with base:
-        (folder.parent / "x.sh").write_text("echo\n")
+        (folder.parent / "x.bin").write_bytes(b"\x00\x01")
         with pytest.raises(DataError) as caught:
-            base.add([folder.parent / "x.sh"])
+            base.add([folder.parent / "x.bin"])
         assert caught.value.code == "rag.nothing-read"
         assert base.status().documents == 3
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lianlu.core.errors import DataError, LimitError
-from lianlu.rag import truth as truth_module
+from lianlu.rag import database
 from lianlu.rag.truth import Truth, write_snapshot
 from lianlu.records import Failure
 from lianlu.text.chunks import chunk_document
@@ -94,7 +94,7 @@ def test_a_reader_sees_one_state_while_a_writer_goes_on(tmp_path: Path, make_doc
 def test_a_held_writer_lock_is_a_limit_with_a_hint(
     tmp_path: Path, make_document: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(truth_module, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.05)
     with Truth.create(tmp_path / "a.sqlite", "a") as first, Truth.open(tmp_path / "a.sqlite", "a") as second:
         with first.writing(), pytest.raises(LimitError) as caught:
             put(second, make_document, "b.md", "two")
