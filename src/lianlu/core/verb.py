@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from lianlu.core.console import ConsoleSink, console_sink, say
 from lianlu.core.errors import VERDICT_NO_EXIT, UsageError
 from lianlu.core.i18n import Text, suggest
 from lianlu.core.job import Job
+from lianlu.core.registry import load_target
 from lianlu.core.settings import Settings
 from lianlu.core.usage import Words
 
-__all__ = ["Call", "Outcome", "RoomGroup", "argument", "option", "verb"]
+__all__ = ["Call", "LoadedVerbs", "Outcome", "RoomGroup", "argument", "option", "verb"]
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,40 @@ def verb(name: str, help: Text, **settings: Any) -> Callable[[Callable[..., Outc
     return wrap
 
 
+class LoadedVerbs(MutableMapping[str, click.Command]):
+    """Verbs by name, each imported when it is first asked for: typing one does not pay for the others.
+
+    Args:
+        targets: where each stands, as `module:attribute`.
+    """
+
+    def __init__(self, targets: Mapping[str, str]) -> None:
+        self._targets = dict(targets)
+        self._loaded: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._loaded:
+            self._loaded[name] = load_target(self._targets[name])
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._loaded[name] = command
+        self._targets.setdefault(name, "")
+
+    def __delitem__(self, name: str) -> None:
+        del self._targets[name]
+        self._loaded.pop(name, None)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._targets
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._targets)
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+
 class RoomGroup(click.Group):
     """The verbs of one room. With `default_verb`, `train FILE` means `train run FILE` when FILE is no verb."""
 
@@ -148,11 +183,11 @@ class RoomGroup(click.Group):
         self,
         name: str,
         help: Text,
-        verbs: Iterable[click.Command],
+        verbs: Iterable[click.Command] | LoadedVerbs,
         *,
         default_verb: str | None = None,
     ) -> None:
-        super().__init__(name, help=help.show(), commands=list(verbs))
+        super().__init__(name, help=help.show(), commands=verbs if isinstance(verbs, LoadedVerbs) else list(verbs))
         self.default_verb = default_verb
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -12,28 +12,35 @@ from lianlu.core.console import print_table, say
 from lianlu.core.errors import DataError, UsageError, failure_text
 from lianlu.core.files import named_path
 from lianlu.core.i18n import Text, pick
-from lianlu.core.verb import Call, Outcome, RoomGroup, argument, option, verb
+from lianlu.core.verb import Call, Outcome, argument, option, verb
 from lianlu.rag.base import KnowledgeBase, remove_files
 from lianlu.rag.carry import export_base, import_base
 from lianlu.rag.changes import Changes
-from lianlu.rag.chat_verbs import ask, chat
 from lianlu.rag.config import BaseConfig
-from lianlu.rag.eval_verb import evaluate_base
 from lianlu.rag.filters import read_filters
 from lianlu.rag.options import filter_options, show_notes
 from lianlu.rag.question import read_question
-from lianlu.rag.refusal_verbs import calibrate, how_refused
+from lianlu.rag.refusal_verbs import how_refused
 from lianlu.rag.retrieval import retrieve_now
-from lianlu.rag.serve_verbs import serve
 from lianlu.rag.shelf import base_path, build, names, open_base
 from lianlu.rag.shown import place
 from lianlu.rag.sources import Named, SqlSource
 from lianlu.rag.status import Status
-from lianlu.rag.summary_verbs import summarize
 from lianlu.rag.watch import watch
 from lianlu.records import Failure
 
-__all__ = ["rag"]
+__all__ = [
+    "add_verb",
+    "build_verb",
+    "export_verb",
+    "import_verb",
+    "list_verb",
+    "remove_verb",
+    "search_verb",
+    "status_verb",
+    "update_verb",
+    "watch_verb",
+]
 
 _SHOWN_CHARACTERS = 240
 _SHOWN_FAILURES = 20
@@ -74,7 +81,7 @@ _SQL_OPTION = option(
 @argument("paths", nargs=-1)
 @_models
 @_SQL_OPTION
-def _build(
+def build_verb(
     call: Call,
     name: str,
     paths: tuple[str, ...],
@@ -97,7 +104,7 @@ def _build(
 @argument("name")
 @argument("paths", nargs=-1)
 @_SQL_OPTION
-def _add(call: Call, name: str, paths: tuple[str, ...], sql: str | None) -> Outcome:
+def add_verb(call: Call, name: str, paths: tuple[str, ...], sql: str | None) -> Outcome:
     with open_base(name, root=call.store) as base:
         return _changed(base, base.add(_named("add", paths, sql), call.job("rag")))
 
@@ -106,7 +113,7 @@ def _add(call: Call, name: str, paths: tuple[str, ...], sql: str | None) -> Outc
 @argument("name")
 @argument("paths", nargs=-1)
 @_models
-def _update(
+def update_verb(
     call: Call, name: str, paths: tuple[str, ...], size: int | None, embed: str | None, rerank: str | None
 ) -> Outcome:
     with open_base(name, root=call.store) as base:
@@ -127,7 +134,7 @@ def _update(
     show_default=True,
     help=Text("seconds between looks", "查看间隔（秒）"),
 )
-def _watch(call: Call, name: str, paths: tuple[str, ...], every: float) -> Outcome:
+def watch_verb(call: Call, name: str, paths: tuple[str, ...], every: float) -> Outcome:
     with open_base(name, root=call.store) as base:
         job = call.job("rag")
         if paths:
@@ -149,7 +156,7 @@ def _watch(call: Call, name: str, paths: tuple[str, ...], every: float) -> Outco
 @verb("export", Text("write a base into one file", "把知识库写成一个文件"))
 @argument("name")
 @argument("file", required=False)
-def _export(call: Call, name: str, file: str | None) -> Outcome:
+def export_verb(call: Call, name: str, file: str | None) -> Outcome:
     path = named_path(file) if file else call.out_folder(f"rag-{name}") / f"{name}.sqlite"
     with open_base(name, root=call.store) as base:
         export_base(base, path, call.job("rag"))
@@ -161,7 +168,7 @@ def _export(call: Call, name: str, file: str | None) -> Outcome:
 @argument("name")
 @argument("file")
 @option("--replace", is_flag=True, help=Text("replace a base of that name", "替换同名知识库"))
-def _import(call: Call, name: str, file: str, replace: bool) -> Outcome:
+def import_verb(call: Call, name: str, file: str, replace: bool) -> Outcome:
     with import_base(name, named_path(file), replaces=replace, job=call.job("rag"), root=call.store) as base:
         status = base.status()
         facts = {"name": name, "documents": status.documents, "chunks": status.chunks}
@@ -172,7 +179,7 @@ def _import(call: Call, name: str, file: str, replace: bool) -> Outcome:
 @argument("name")
 @argument("uris", nargs=-1)
 @option("--all", "everything", is_flag=True, help=Text("delete the base itself", "删除整个知识库"))
-def _remove(call: Call, name: str, uris: tuple[str, ...], everything: bool) -> Outcome:
+def remove_verb(call: Call, name: str, uris: tuple[str, ...], everything: bool) -> Outcome:
     if not uris and not everything:
         raise UsageError("rag.no-paths", verb="remove", name=name)
     if everything:
@@ -183,7 +190,7 @@ def _remove(call: Call, name: str, uris: tuple[str, ...], everything: bool) -> O
 
 
 @verb("list", Text("all knowledge bases", "所有知识库"))
-def _list(call: Call) -> Outcome:
+def list_verb(call: Call) -> Outcome:
     rows = [_summary(call, name) for name in names(root=call.store)]
     columns = (
         pick("name", "名字"),
@@ -215,7 +222,7 @@ def _list(call: Call) -> Outcome:
 
 @verb("status", Text("documents, languages, failed files", "文档、语言、失败的文件"))
 @argument("name")
-def _status(call: Call, name: str) -> Outcome:
+def status_verb(call: Call, name: str) -> Outcome:
     with open_base(name, root=call.store) as base:
         base.check()
         status = base.status()
@@ -249,7 +256,7 @@ def _status(call: Call, name: str) -> Outcome:
 @argument("query", nargs=-1)
 @option("--top", type=int, default=5, show_default=True, help=Text("how many", "数量"))
 @filter_options
-def _search(call: Call, name: str, query: tuple[str, ...], top: int, **filters: Any) -> Outcome:
+def search_verb(call: Call, name: str, query: tuple[str, ...], top: int, **filters: Any) -> Outcome:
     with open_base(name, root=call.store) as base:
         retrieved = retrieve_now(base, read_question(" ".join(query)), max(top, 1), read_filters(**filters))
         passages = [base.passage(each) for each in retrieved.found]
@@ -264,30 +271,6 @@ def _search(call: Call, name: str, query: tuple[str, ...], top: int, **filters: 
 
     notes = [note.show() for note in retrieved.notes]
     return Outcome({"query": " ".join(query), "passages": msgspec.to_builtins(passages), "notes": notes}, show)
-
-
-rag = RoomGroup(
-    "rag",
-    Text("Build knowledge bases and ask them.", "建立知识库并提问。"),
-    (
-        _build,
-        _add,
-        _update,
-        _watch,
-        _remove,
-        _list,
-        _status,
-        _search,
-        ask,
-        chat,
-        summarize,
-        evaluate_base,
-        calibrate,
-        serve,
-        _export,
-        _import,
-    ),
-)
 
 
 def _config(config: BaseConfig, size: int | None, embed: str | None, rerank: str | None) -> BaseConfig:

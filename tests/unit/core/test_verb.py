@@ -10,7 +10,7 @@ import pytest
 
 from lianlu.core.errors import UsageError
 from lianlu.core.i18n import Text
-from lianlu.core.verb import Call, Outcome, RoomGroup, argument, option, verb
+from lianlu.core.verb import Call, LoadedVerbs, Outcome, RoomGroup, argument, option, verb
 
 HELP = Text("Brew.", "泡茶。")
 seen: list[Call] = []
@@ -117,3 +117,15 @@ def test_every_verb_lists_the_common_options_in_its_help(capsys: pytest.CaptureF
     text = ran(brew, capsys, "--help")[1]
     for name in ("--json", "--out", "--seed", "--resume", "--dry-run", "--store", "--quiet", "--verbose"):
         assert name in text
+
+
+def test_verbs_are_loaded_when_they_are_asked_for() -> None:
+    verbs = LoadedVerbs({"doctor": "lianlu.cli.doctor:doctor", "gone": "lianlu.nowhere:verb"})
+    group = RoomGroup("room", Text("a room", "房间"), verbs)
+    assert (list(group.commands), len(group.commands), "gone" in group.commands) == (["doctor", "gone"], 2, True)
+    assert group.commands["doctor"] is group.commands["doctor"]
+    with pytest.raises(ModuleNotFoundError):
+        group.commands["gone"]
+    del group.commands["gone"]
+    assert "gone" not in group.commands
+    assert [name for name, _ in group.commands.items()] == ["doctor"]

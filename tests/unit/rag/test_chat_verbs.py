@@ -10,7 +10,7 @@ from lianlu import rag
 from lianlu.core.errors import LianluError, UsageError
 from lianlu.core.settings import Settings
 from lianlu.llm.session import load_session
-from lianlu.rag.verbs import rag as group
+from lianlu.rag.group import rag as group
 from terminal import Terminal
 
 SCRIPT = """
@@ -209,10 +209,13 @@ def test_what_a_follow_up_is_understood_as_is_shown_before_the_answer() -> None:
     assert shown.index("(understood as: 监控每分钟做什么？)") < shown.rindex("检查一次")
 
 
-def test_clear_forgets_and_quit_leaves() -> None:
-    told = json.loads(
-        run("chat", "notes", "--json", typed="监控由谁负责？\n/clear\n备份几点做？\n/quit\n监控由谁负责？\n")
-    )
+def test_clear_forgets_what_a_follow_up_would_refer_to() -> None:
+    told = json.loads(run("chat", "notes", "--json", typed="监控由谁负责？\n/clear\n它每分钟做什么？\n"))
+    assert [each.get("rewritten") for each in told["answers"]] == [None, None]
+
+
+def test_quit_leaves() -> None:
+    told = json.loads(run("chat", "notes", "--json", typed="备份几点做？\n/quit\n监控由谁负责？\n"))
     assert [each["question"] for each in told["answers"]] == ["备份几点做？"]
 
 

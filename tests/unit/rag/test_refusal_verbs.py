@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from lianlu.core.errors import DataError, UsageError
 from lianlu.rag import open as open_base
-from lianlu.rag.verbs import rag
+from lianlu.rag.group import rag
 
 PAGES = (
     "# 备份\n\n每晚两点备份一次，保留三十天。\n\n# 监控\n\n监控每分钟检查一次，告警发到值班手机。\n\n"

@@ -13,7 +13,7 @@ import lianlu as ll
 from lianlu.core.errors import DataError, LianluError, UsageError
 from lianlu.core.settings import Settings
 from lianlu.llm.endpoint import Endpoint, add_endpoint, cost_at
-from lianlu.rag.verbs import rag
+from lianlu.rag.group import rag
 from lianlu.records import Usage
 
 from .test_gist import BOATS_ZH, PUMPS

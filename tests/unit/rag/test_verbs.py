@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lianlu.core.errors import DataError, LianluError
-from lianlu.rag.verbs import rag
+from lianlu.rag.group import rag
 
 
 def run(*args: str) -> Result:
