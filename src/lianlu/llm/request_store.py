@@ -33,6 +33,7 @@ __all__ = ["Kept", "RequestStore", "StoredBackend", "stored"]
 _APPLICATION = 0x6C6C7271  # "llrq" in the header of the file: another program's database is refused
 _FORMAT = 1
 _BUSY_SECONDS = 30.0
+_LOOK_AGAIN_SECONDS = 0.01
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
     number INTEGER PRIMARY KEY,
@@ -78,19 +79,28 @@ class RequestStore:
 
     def _prepare(self) -> None:
         with closing(self._connection.cursor()) as cursor:
-            application = cursor.execute("PRAGMA application_id").fetchone()[0]
-            form = cursor.execute("PRAGMA user_version").fetchone()[0]
-            is_new = not cursor.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-            if not is_new and (application != _APPLICATION or form != _FORMAT):
-                raise DataError("llm.store-foreign", path=str(self.path))
-            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.execute("BEGIN")  # another process may be making the file: one look, at one state of it
+            is_made = self._is_made(cursor)
+            cursor.execute("COMMIT")
+            _write_ahead(cursor)
             cursor.execute("PRAGMA synchronous = FULL")
-            if is_new:
+            if not is_made:
                 cursor.execute("BEGIN IMMEDIATE")
-                cursor.execute(_SCHEMA)
-                cursor.execute(f"PRAGMA application_id = {_APPLICATION}")
-                cursor.execute(f"PRAGMA user_version = {_FORMAT}")
+                if not self._is_made(cursor):
+                    cursor.execute(_SCHEMA)
+                    cursor.execute(f"PRAGMA application_id = {_APPLICATION}")
+                    cursor.execute(f"PRAGMA user_version = {_FORMAT}")
                 cursor.execute("COMMIT")
+
+    def _is_made(self, cursor: sqlite3.Cursor) -> bool:
+        """Whether the file is a store; False when it is empty. Raises DataError llm.store-foreign."""
+        if not cursor.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+            return False
+        application = cursor.execute("PRAGMA application_id").fetchone()[0]
+        form = cursor.execute("PRAGMA user_version").fetchone()[0]
+        if application != _APPLICATION or form != _FORMAT:
+            raise DataError("llm.store-foreign", path=str(self.path))
+        return True
 
     def find(self, key: str, kind: str) -> Any:
         """The answer kept under `key`, None when there is none."""
@@ -153,6 +163,20 @@ class RequestStore:
             raise as_lianlu_error(OSError(0, why), self.path) from error
         except sqlite3.DatabaseError as error:
             raise DataError("llm.store-damaged", path=str(self.path), why=str(error)) from error
+
+
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Switch to WAL. Where another process does the same, SQLite does not wait by itself."""
+    limit = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > limit:
+                raise
+            time.sleep(_LOOK_AGAIN_SECONDS)
+        else:
+            return
 
 
 def stored(backend: Backend, path: Path) -> StoredBackend:

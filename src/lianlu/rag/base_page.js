@@ -9,7 +9,7 @@
       understood: "understood as: ", dropped: (count) => `${count} unsupported ${count > 1 ? "claims were" : "claim was"} left out`,
       nearest: "nearest passages:", stopped: "stopped", unreachable: "The server cannot be reached. Is it still running?",
       broken: "The answer broke off.", page: (number) => `page ${number}`, line: (number) => `line ${number}`, hint: "Enter asks, Shift+Enter begins a new line, Esc stops",
-      cite: (number) => `source ${number}`, needsKey: "Enter the key above.",
+      cite: (number) => `source ${number}`, also: (uris) => ` · also in ${uris.join(", ")}`, needsKey: "Enter the key above.",
     },
     zh: {
       greeting: `你好！请就“${name}”里的文档提问，我会用文档的原话回答，并标明出处。`,
@@ -17,7 +17,7 @@
       understood: "理解为：", dropped: (count) => `已删去 ${count} 条没有依据的说法`,
       nearest: "最接近的段落：", stopped: "已停止", unreachable: "无法连接服务，它还在运行吗？",
       broken: "回答中断了。", page: (number) => `第 ${number} 页`, line: (number) => `第 ${number} 行`, hint: "Enter 提问，Shift+Enter 换行，Esc 停止",
-      cite: (number) => `出处 ${number}`, needsKey: "请在上方填写密钥。",
+      cite: (number) => `出处 ${number}`, also: (uris) => ` · 也见于 ${uris.join("、")}`, needsKey: "请在上方填写密钥。",
     },
   };
   const words = () => WORDS[root.dataset.lang];
@@ -65,7 +65,7 @@
     else node.append(...turn.claims.map((each) => claim(each.text, each.citations)));
     if (turn === (running && running.turn)) node.append(" ", made("span", "spinner"));
     const citations = (answer && answer.citations) || [];
-    if (citations.length) node.append(made("ul", "places", ...citations.map((each) => made("li", "", citeButton(each), where(each)))));
+    if (citations.length) node.append(made("ul", "places", ...citations.map((each) => made("li", "", citeButton(each), where(each), each.also ? words().also(each.also) : ""))));
     const dropped = (answer && answer.dropped) || [];
     if (dropped.length) {
       const why = (each) => (root.dataset.lang === "zh" && each.why_zh) || each.why;

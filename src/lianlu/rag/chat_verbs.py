@@ -15,7 +15,7 @@ from lianlu.core.errors import Cancelled, LianluError, UsageError
 from lianlu.core.i18n import Text, pick
 from lianlu.core.talk import hold_talk
 from lianlu.core.verb import Call, Outcome, argument, option, verb
-from lianlu.rag.answer import AnswerEvent
+from lianlu.rag.answer import Answer, AnswerEvent
 from lianlu.rag.filters import Filters, read_filters
 from lianlu.rag.options import filter_options
 from lianlu.rag.shelf import open_base
@@ -113,7 +113,7 @@ def chat(call: Call, name: str, model: str | None, top: int, session: str, **fil
             errors: list[LianluError] = []
         else:
             errors = _piped(chatting)
-    told = {"name": name, "answers": [msgspec.to_builtins(answer) for answer in talk.answers]}
+    told = {"name": name, "answers": [msgspec.to_builtins(answer) for answer in chatting.answers]}
     outcome = Outcome(told | ({"errors": [_error_told(each) for each in errors]} if errors else {}), lambda: None)
     if errors:
         call.finish(outcome)
@@ -122,11 +122,16 @@ def chat(call: Call, name: str, model: str | None, top: int, session: str, **fil
 
 
 class _Chatting:
-    """Takes the lines of a talk: questions, and commands after a slash."""
+    """Takes the lines of a talk: questions, and commands after a slash.
+
+    Attributes:
+        answers: what was answered since the start, also what is forgotten.
+    """
 
     def __init__(self, talk: Talk, kept_at: Path | None, *, is_quiet: bool) -> None:
         from lianlu.rag.chat_commands import Commands
 
+        self.answers: list[Answer] = []
         self._talk = talk
         self._commands = Commands(talk)
         self._kept_at = kept_at
@@ -155,6 +160,7 @@ class _Chatting:
         if heard.is_stopped:
             say(pick("(stopped)", "（已停止）"))
         if heard.answer is not None:
+            self.answers.append(heard.answer)
             if not self._is_quiet:
                 show_proof(heard.answer)
             self._keep()

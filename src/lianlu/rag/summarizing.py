@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lianlu.core.errors import DataError, UsageError
+from lianlu.core.errors import BackendError, DataError, UsageError
 from lianlu.core.i18n import Language, Text
 from lianlu.core.job import Job
 from lianlu.core.settings import Settings
@@ -60,6 +60,7 @@ _TRANSLATED = Text(
     "were compared",
     "以下内容译自按文档原语言核对过的要点；译文只核对了数字与名称",
 )
+_FAILED = Text("the summary could not be translated: ", "摘要未能翻译：")
 _NO_OVERVIEW = Text(
     "the model gave no overview that the points support; sentences of the documents stand there instead",
     "模型给出的概述得不到要点支持，改为引用文档原句",
@@ -189,7 +190,7 @@ async def summarize_by_model(
 
     asked = _Asked(documents, points, focus, language)
     sources = list(sources_in(documents))
-    condenser = Condenser(backend, asked.own, asked.focus, at_once or AT_ONCE, job or Job("summarize"))
+    condenser = Condenser(backend, asked.focus, at_once or AT_ONCE, job or Job("summarize"))
     plan = await plan_for(sources, backend, wanted=asked.points, window=WINDOW if window is None else window)
     kept = await condenser.fewer(await condenser.points_of(plan), asked.points, plan.budget)
     told = await condenser.overview(kept) if len(kept) > 1 else []
@@ -199,10 +200,15 @@ async def summarize_by_model(
     if len(kept) > 1 and not told:
         groups[0] = _overview_by_quoting(documents, asked)
         notes.append(_NO_OVERVIEW)
-    if kept and asked.is_foreign and asked.wished:
-        groups, untrue = await translated(groups, backend, asked.wished)
-        condenser.dropped += untrue
-        notes.append(_TRANSLATED)
+    if asked.wished is not None:
+        try:
+            groups, untrue = await translated(groups, backend, asked.wished, from_third=asked.is_third)
+        except BackendError as error:
+            notes.append(Text(_FAILED.en + error.message("en"), _FAILED.zh + error.message("zh")))
+        else:
+            condenser.dropped += untrue
+            if any(each.original for group in groups for each in group):
+                notes.append(_TRANSLATED)
     (overview, key_points), citations = numbered(groups)
     ref = by or (await backend.identity()).ref
     quoted = None
@@ -253,7 +259,7 @@ async def forecast(
     asked = _Asked(documents, points, focus, language)
     sources = list(sources_in(documents))
     plan = await plan_for(sources, backend, wanted=asked.points, window=WINDOW if window is None else window)
-    kept = [each for each in plan.parts if await is_kept(backend, *each, asked.own, asked.focus)]
+    kept = [each for each in plan.parts if await is_kept(backend, *each, asked.focus)]
     usage, calls = plan.usage(kept), plan.calls
     if asked.is_foreign:
         more, requests = expected_usage(asked.points)
@@ -284,9 +290,9 @@ class _Asked:
         self.own_language = _main_language(documents)
 
     @property
-    def own(self) -> Language:
-        """The language of the rules for a model: it is told in English of documents in a third language."""
-        return "zh" if self.own_language.startswith("zh") else "en"
+    def is_third(self) -> bool:
+        """Whether the documents are in neither of the languages that can be asked for."""
+        return self.own_language.partition("-")[0] not in ("zh", "en", "und")
 
     @property
     def is_foreign(self) -> bool:

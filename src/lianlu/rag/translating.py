@@ -59,29 +59,30 @@ def expected_usage(statements: int) -> tuple[Usage, int]:
 
 
 async def translated(
-    groups: Sequence[Sequence[Cited]], backend: Backend, to: Language
+    groups: Sequence[Sequence[Cited]], backend: Backend, to: Language, *, from_third: bool = False
 ) -> tuple[list[list[Cited]], list[Dropped]]:
-    """The statements in another language, each with its original, and the translations that were left out.
+    """The statements in one language, each that was in another with its original, and the translations left out.
+
+    Args:
+        from_third: the statements are in neither Chinese nor English, so that all are translated.
 
     Raises:
         BackendError: the model failed
     """
-    flat = [each for group in groups for each in group]
+    foreign = [each for group in groups for each in group if from_third or is_chinese(each.text) != (to == "zh")]
     lines: list[str] = []
-    for at in range(0, len(flat), _AT_A_TIME):
-        lines += await _translations([each.text for each in flat[at : at + _AT_A_TIME]], backend, to)
+    for at in range(0, len(foreign), _AT_A_TIME):
+        lines += await _translations([each.text for each in foreign[at : at + _AT_A_TIME]], backend, to)
     dropped: list[Dropped] = []
-    made: list[Cited] = []
-    for each, line in zip(flat, lines, strict=True):
+    made: dict[int, Cited] = {}
+    for each, line in zip(foreign, lines, strict=True):
         fault = translation_fault(each.text, line, to)
         if fault is None:
-            made.append(msgspec.structs.replace(each, text=line, original=each.text))
-            continue
-        made.append(each)
-        why = _FAULTS[fault]
-        dropped.append(Dropped(claim=line or each.text, code="translation", why=why.en, why_zh=why.zh))
-    waiting = iter(made)
-    return [[next(waiting) for _ in group] for group in groups], dropped
+            made[id(each)] = msgspec.structs.replace(each, text=line, original=each.text)
+        else:
+            why = _FAULTS[fault]
+            dropped.append(Dropped(claim=line or each.text, code="translation", why=why.en, why_zh=why.zh))
+    return [[made.get(id(each), each) for each in group] for group in groups], dropped
 
 
 def translation_fault(original: str, line: str, to: Language) -> str | None:
@@ -98,6 +99,8 @@ def translation_fault(original: str, line: str, to: Language) -> str | None:
     if before ^ after:
         return "number"
     chinese, other = (line, original) if to == "zh" else (original, line)
+    if not is_chinese(chinese):
+        return None  # every word of it is Latin
     names = {fold(name) for name in _LATIN_NAME.findall(chinese)}
     return "name" if any(name not in fold(other) for name in names) else None
 

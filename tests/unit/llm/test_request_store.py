@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from lianlu.core.errors import BackendError, DataError, UsageError
 from lianlu.llm import Collector, FakeBackend, Rule, Sampling, stored
 from lianlu.llm.fake import Fault
-from lianlu.llm.request_store import StoredBackend
+from lianlu.llm.request_store import RequestStore, StoredBackend
 from lianlu.records import Conversation, user
 from unit.llm.service import asked
 
@@ -208,3 +209,13 @@ def test_what_was_acknowledged_survives_kill_9_with_two_writers(tmp_path: Path) 
     asyncio.run(main())
     assert len(acknowledged) >= 40
     assert behind.asked == []
+
+
+def test_a_store_that_several_open_for_the_first_time_is_made_once(tmp_path: Path) -> None:
+    """One that looked while another was making the file once took it for a foreign database."""
+    for number in range(40):
+        path = tmp_path / f"{number}.sqlite"
+        with ThreadPoolExecutor(8) as pool:
+            stores = list(pool.map(lambda _: RequestStore(path), range(8)))  # noqa: B023 - used inside the round
+        for store in stores:
+            store.close()

@@ -76,7 +76,7 @@ def condensed(
     focus: str = "",
     job: Job | None = None,
 ) -> tuple[list[Point], Condenser, Plan]:
-    condenser = Condenser(backend, "en", focus, job=job or Job("summarize"))
+    condenser = Condenser(backend, focus, job=job or Job("summarize"))
 
     async def main() -> tuple[list[Point], Plan]:
         plan = await plan_for(list(sources_in(documents)), backend, wanted=wanted, window=window)
@@ -267,6 +267,17 @@ def test_with_a_focus_a_part_may_have_nothing(documents: list[Document]) -> None
     points, condenser, _ = condensed(documents, FakeBackend(focused), focus="When was the sail built?")
     assert points
     assert (condenser.lost, condenser.dropped) == ([], [])
+
+
+def test_rules_are_told_in_the_language_of_each_part(make_document: Make) -> None:
+    chinese = "# 水泵\n\n" + "水泵把井水抽到水箱，每分钟二十升，由保险丝保护，每月清洗一次滤网。" * 40
+    backend = FakeBackend(honest)
+    points, _, _ = condensed(
+        [make_document("a.md", page("pump")), make_document("b.md", chinese)], backend, window=1200
+    )
+    rules = {each.messages[0].text[:2] for each in backend.asked if task_of(each) == "map"}
+    assert rules == {"Yo", "你从"}
+    assert {point.sources[0].document.source.uri for point in points} == {"a.md", "b.md"}
 
 
 def test_no_more_requests_are_under_way_than_allowed(documents: list[Document]) -> None:

@@ -9,6 +9,7 @@ from lianlu.core import aio
 from lianlu.core.errors import DataError, UsageError
 from lianlu.core.i18n import Language
 from lianlu.llm import FakeBackend
+from lianlu.llm.refusal import refusal
 from lianlu.rag.summarizing import forecast, summarize, summarize_by_model, summarize_by_quoting
 from lianlu.rag.summary import Summary
 from lianlu.records import Block, Document, Failure, Source
@@ -225,6 +226,17 @@ def test_a_summary_in_another_language_is_a_checked_one_translated(
     assert language_of(point.original) != wished
     assert_every_place_is_verbatim(summary, [document])
     assert len(summary.notes) == 1
+
+
+def test_a_translation_that_fails_leaves_the_summary_as_it_was(make_document: Make) -> None:
+    def failing(conversation: object, _: object) -> str:
+        if conversation.messages[0].text.startswith("Translate"):  # type: ignore[attr-defined]
+            raise refusal(500, "out of memory", url="http://x", model="m")
+        return "- The water pump moves water. [1]"
+
+    summary = by_model([make_document("a.md", PUMPS)], failing, language="zh")
+    assert [each.text for each in summary.points] == ["The water pump moves water."]
+    assert "out of memory" in summary.notes[-1].en
 
 
 def test_two_languages_in_one_document_do_no_harm(make_document: Make) -> None:

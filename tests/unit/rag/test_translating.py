@@ -49,3 +49,19 @@ def test_many_statements_are_translated_in_several_requests() -> None:
     assert len(backend.asked) == 3
     assert list(group) == statements
     assert len(dropped) == 45
+
+
+def test_what_is_in_the_language_already_is_left_alone() -> None:
+    statements = [Cited(text=text, citations=()) for text in ("It is blue.", "它是红色的。")]
+    backend = FakeBackend(lambda *_: "[1] 它是蓝色的。")
+    (group,), dropped = aio.run(lambda: translated([statements], backend, "zh"))
+    assert [(each.text, each.original) for each in group] == [("它是蓝色的。", "It is blue."), ("它是红色的。", "")]
+    assert dropped == []
+    assert aio.run(lambda: translated([statements[1:]], FakeBackend([]), "zh")) == ([statements[1:]], [])
+
+
+def test_all_of_a_third_language_is_translated() -> None:
+    statements = [Cited(text="Die Pumpe ist blau.", citations=())]
+    backend = FakeBackend(lambda *_: "[1] The pump is blue.")
+    (group,), _ = aio.run(lambda: translated([statements], backend, "en", from_third=True))
+    assert group[0].text == "The pump is blue."
