@@ -6,8 +6,6 @@ known. Wrong lines are named; nothing is guessed.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,14 +13,12 @@ from typing import Any
 
 import msgspec
 
-from lianlu.core.errors import DataError, UsageError
-from lianlu.core.files import refused
+from lianlu.core.errors import DataError
+from lianlu.rag.labelled_rows import rows_of, text_of, yes_or_no
 
 __all__ = ["EvalQuestion", "read_questions"]
 
-_NO = frozenset({"false", "no", "n", "0", "否", "不可", "不能"})
-_YES = frozenset({"true", "yes", "y", "1", "是", "可", "能", ""})
-_TABLES = {".csv": ",", ".tsv": "\t"}
+_CODE = "rag.bad-question"
 
 
 class EvalQuestion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -51,31 +47,15 @@ def read_questions(path: Path) -> list[EvalQuestion]:
         UsageError: file.missing, file.unreadable
         DataError: rag.bad-question, with the line; rag.no-questions
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise UsageError("file.missing", path=str(path)) from error
-    except OSError as error:
-        raise refused(error) or error from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise _bad(path, line, "not UTF-8") from error
-    if path.suffix.lower() == ".json":
-        found = list(_squad(text, path))
-    else:
-        delimiter = _TABLES.get(path.suffix.lower())
-        rows = _lines(text, path) if delimiter is None else _table(text, path, delimiter)
-        found = [_question(row, path, line) for line, row in rows]
+    found = list(_squad(path) if path.suffix.lower() == ".json" else _rows(path))
     if not found:
         raise DataError("rag.no-questions", path=str(path))
     return found
 
 
-def _squad(text: str, path: Path) -> Iterator[EvalQuestion]:
+def _squad(path: Path) -> Iterator[EvalQuestion]:
     try:
-        data = json.loads(text)
+        data = json.loads(text_of(path, _CODE))
     except (ValueError, RecursionError) as error:
         raise _bad(path, getattr(error, "lineno", 1), str(error)[:200]) from error
     articles = data.get("data") if isinstance(data, dict) else None
@@ -107,39 +87,27 @@ def _maps(value: Any, key: str) -> list[dict[str, Any]]:
     return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
 
 
-def _lines(text: str, path: Path) -> Iterator[tuple[int, Any]]:
-    for line, content in enumerate(text.splitlines(), start=1):
-        if content.strip():
-            try:
-                yield line, json.loads(content)
-            except (ValueError, RecursionError) as error:
-                raise _bad(path, line, str(error)[:200]) from error
-
-
-def _table(text: str, path: Path, delimiter: str) -> Iterator[tuple[int, Any]]:
-    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter, strict=True)
-    try:
-        for row in rows:
-            yield rows.line_num, row
-    except csv.Error as error:
-        raise _bad(path, rows.line_num + 1, str(error)) from error
+def _rows(path: Path) -> Iterator[EvalQuestion]:
+    for line, row in rows_of(path, _CODE):
+        yield _question(row, path, line)
 
 
 def _question(row: Any, path: Path, line: int) -> EvalQuestion:
     question = row.get("question") if isinstance(row, dict) else None
     if not isinstance(question, str) or not any(each.isalnum() for each in question):
         raise _bad(path, line, "no `question`")
-    told = str(row.get("answerable", "") if row.get("answerable") is not None else "").strip().lower()
-    if told not in _YES | _NO:
-        raise _bad(path, line, f"`answerable` is {row['answerable']!r}")
+    told = row.get("answerable")
+    is_answerable = True if told in (None, "") else yes_or_no(told)
+    if is_answerable is None:
+        raise _bad(path, line, f"`answerable` is {told!r}")
     answers, sources = (_texts(row, names, path, line) for names in (("answers", "answer"), ("sources", "source")))
-    if told not in _NO and not answers and not sources:
+    if is_answerable and not answers and not sources:
         raise _bad(path, line, "neither `answer` nor `source`, so nothing can be right")
     return EvalQuestion(
         question=question.strip(),
         answers=answers,
         sources=sources,
-        is_answerable=told not in _NO,
+        is_answerable=is_answerable,
         place=f"{path.name}:{line}",
     )
 
@@ -153,4 +121,4 @@ def _texts(row: dict[str, Any], names: tuple[str, ...], path: Path, line: int) -
 
 
 def _bad(path: Path, line: int, why: str) -> DataError:
-    return DataError("rag.bad-question", path=str(path), line=line, why=why)
+    return DataError(_CODE, path=str(path), line=line, why=why)
