@@ -118,6 +118,12 @@ def archive(parts: dict[str, bytes], *, level: int = zipfile.ZIP_DEFLATED) -> by
     return buffer.getvalue()
 
 
+def changed(content: bytes, parts: dict[str, bytes]) -> bytes:
+    """An archive with some of its parts replaced or added."""
+    with zipfile.ZipFile(io.BytesIO(content)) as made:
+        return archive({name: made.read(name) for name in made.namelist()} | parts)
+
+
 PLUGIN = """
 import os, time
 from lianlu.extract.reader import document_of

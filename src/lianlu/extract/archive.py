@@ -1,12 +1,15 @@
 """What a zip archive from a stranger may be before a part of it is read: Word, Excel, PowerPoint and EPUB files are such.
 
-The directory is checked before anything is unpacked: zipfile never gives more bytes of an entry than the directory says, so
-those sizes are the whole risk. Nothing is written to disk, so names inside an archive cannot lead anywhere.
+The directory is checked first; then every part is unpacked piece by piece and kept nowhere, because what the directory says
+of sizes may be a lie: `ZipFile.read` cuts a part to that size only after it has unpacked all of it. Nothing is written to
+disk, so names and links inside an archive cannot lead anywhere.
 """
 
 from __future__ import annotations
 
+import copy
 import posixpath
+import re
 import zipfile
 import zlib
 from collections.abc import Generator
@@ -23,7 +26,16 @@ _MOST_ENTRIES = 10_000
 _MOST_BYTES = 400_000_000
 _MOST_TIMES_LARGER = 200  # XML of real documents shrinks to a tenth or a thirtieth
 _SMALL_BYTES = 20_000_000  # below this a high ratio does no harm
+_PIECE_BYTES = 1 << 20
+_METHODS = (
+    zipfile.ZIP_STORED,
+    zipfile.ZIP_DEFLATED,
+)  # all that these formats allow; zipfile bounds no piece of the others
 _HEAD_BYTES = 65_536
+_ENTITY = b"<!ENTITY"
+# Strict Office files name the same elements in another namespace.
+_STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(presentationml|drawingml|spreadsheetml|officeDocument)/(\w+)")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _XML = (".xml", ".rels", ".opf", ".ncx")
 _PROPERTIES = {
     "title": "title",
@@ -64,7 +76,7 @@ class Archive:
         Raises:
             DataError: extract.broken
         """
-        root = parse_xml(self.bytes_of(name))
+        root = parse_xml(_STRICT.sub(rb"http://schemas.openxmlformats.org/\1/2006/\2", self.bytes_of(name)))
         if root is None:
             raise DataError("extract.broken", what=self.what, why=f"{name} is no XML")
         return root
@@ -114,8 +126,9 @@ def check_archive(content: bytes, what: str) -> None:
             entries = archive.infolist()
             if any(entry.flag_bits & 1 for entry in entries):
                 raise DataError("extract.encrypted", what=what)
-            _check_sizes(entries)
-            _refuse_entities(archive, entries, what)
+            _check_directory(entries, what)
+            for entry in entries:
+                _check_part(archive, entry, what)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
         raise DataError("extract.broken", what=what, why=str(error)) from error
 
@@ -144,27 +157,55 @@ def properties(archive: Archive) -> dict[str, Any]:
         text = (element.text or "").strip()
         if name in _PROPERTIES and text:
             found[_PROPERTIES[name]] = text[:300]
-    date = found.get("modified") or found.get("created")
-    return found | ({"date": date[:10]} if date else {})
+    dates = [found.get("modified", ""), found.get("created", "")]
+    return found | next(({"date": date[:10]} for date in dates if _DAY.match(date)), {})
 
 
-def _check_sizes(entries: list[zipfile.ZipInfo]) -> None:
+def _check_directory(entries: list[zipfile.ZipInfo], what: str) -> None:
     total = sum(entry.file_size for entry in entries)
     packed = max(1, sum(entry.compress_size for entry in entries))
     if len(entries) > _MOST_ENTRIES:
         raise DataError("extract.bomb", why=f"{len(entries)} entries")
     if total > _MOST_BYTES or (total > _SMALL_BYTES and total > _MOST_TIMES_LARGER * packed):
         raise DataError("extract.bomb", why=f"{total} bytes out of {packed}")
-
-
-def _refuse_entities(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], what: str) -> None:
-    """These formats need no DTD with entities; one in a part is there to define some that grow or read other files."""
+    seen: dict[str, tuple[int, int]] = {}
     for entry in entries:
-        if entry.filename.lower().endswith(_XML):
-            try:
-                with archive.open(entry) as part:
-                    head = part.read(_HEAD_BYTES).replace(b"\x00", b"")
-            except zlib.error as error:
-                raise DataError("extract.broken", what=what, why=f"{entry.filename}: {error}") from error
-            if b"<!ENTITY" in head or (b"<!DOCTYPE" in head and not entry.filename.lower().endswith((".ncx", ".opf"))):
-                raise DataError("extract.broken", what=what, why=f"{entry.filename} defines entities")
+        if entry.compress_type not in _METHODS:
+            raise DataError(
+                "extract.broken", what=what, why=f"{entry.filename} is packed in a way that {what} does not know"
+            )
+        own = (entry.CRC, entry.file_size)
+        if seen.setdefault(entry.filename, own) != own:  # another program would show the other one
+            raise DataError("extract.broken", what=what, why=f"{entry.filename} is in it twice")
+
+
+def _check_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, what: str) -> None:
+    """Refuse a part that is larger than it says, and XML with entities: they grow or read other files, and none is needed."""
+    is_xml = entry.filename.lower().endswith(_XML)
+    unpacked = copy.copy(entry)
+    unpacked.file_size += 1  # one more byte than it says: a lie shows
+    unpacked.CRC = None  # type: ignore[assignment] # damage is not looked for here
+    size, before = 0, b""
+    try:
+        with archive.open(unpacked) as part:
+            while piece := part.read(_PIECE_BYTES):
+                size += len(piece)
+                if size > entry.file_size:
+                    raise DataError(
+                        "extract.bomb", why=f"{entry.filename} is larger than the {entry.file_size} bytes it says"
+                    )
+                if is_xml:
+                    text = before + (piece.replace(b"\x00", b"") if b"\x00" in piece else piece)  # UTF-16 too
+                    _refuse_entities(entry.filename, text, what, is_first=size == len(piece))
+                    before = text[1 - len(_ENTITY) :]
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        if is_xml:
+            raise DataError("extract.broken", what=what, why=f"{entry.filename}: {error}"[:200]) from error
+        # A damaged picture costs no text, and who reads the part is told.
+
+
+def _refuse_entities(name: str, text: bytes, what: str, *, is_first: bool) -> None:
+    """Office files have no document types at all; pages of a book name that of XHTML, which is not fetched."""
+    is_typed = what != "epub" and is_first and b"<!DOCTYPE" in text[:_HEAD_BYTES]
+    if is_typed or _ENTITY in text:
+        raise DataError("extract.broken", what=what, why=f"{name} defines entities")

@@ -1,13 +1,19 @@
-"""E-books (EPUB 2 and 3): the chapters in reading order, each as its own headings have it."""
+"""E-books (EPUB 2 and 3): the chapters in reading order, each at the depth that the table of contents gives it.
+
+Publishers begin every page with a heading of level 1 or of any other, so levels say little across pages: where the table of
+contents has a page, its depth there decides, and a citation reads `Part I › Chapter 2`.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from lianlu.core.errors import DataError
-from lianlu.extract.archive import Archive, opened, resolved
+from lianlu.extract.archive import Archive, opened, parse_xml, resolved
 from lianlu.extract.html_blocks import blocks_of, parse_html
 from lianlu.extract.reader import ReadConfig, document_of
 from lianlu.records import Block, Document, Source
@@ -19,7 +25,13 @@ _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _FONTS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 _PAGES = ("application/xhtml+xml", "text/html")
-_FACTS = {"title": "title", "creator": "author", "language": "language", "date": "date", "publisher": "publisher"}
+_FACTS = {"title": "title", "creator": "author", "language": "language", "publisher": "publisher"}
+_OPS = "{http://www.idpf.org/2007/ops}"
+_DAY = re.compile(r"\d{4}(?:-\d{2}(?:-\d{2})?)?(?!\d)")
+_DEEPEST = 6
+_Contents = dict[
+    str, tuple[int, str]
+]  # path of a page -> its depth in the table of contents, from 1, and its title there
 
 
 def read(content: bytes, source: Source, config: ReadConfig) -> Document:  # noqa: ARG001 - the reader Protocol
@@ -33,8 +45,8 @@ def read(content: bytes, source: Source, config: ReadConfig) -> Document:  # noq
         package = _package(archive)
         root = archive.xml_of(package)
         meta = _facts(root)
-        titles = _titles(archive, package, root)
-        blocks = [block for path in _chapters(archive, package, root) for block in _chapter(archive, path, titles)]
+        contents = _contents(archive, package, root)
+        blocks = [block for path in _chapters(archive, package, root) for block in _chapter(archive, path, contents)]
     return document_of(source, blocks, title=str(meta.get("title", "")), meta=meta)
 
 
@@ -64,7 +76,21 @@ def _facts(root: Any) -> dict[str, Any]:
         fact = _FACTS.get(_name(each))
         if fact and text and "purl.org/dc" in str(each.tag):
             found.setdefault(fact, text[:300])
-    return found
+    date = _date(root)
+    return found | ({"date": date} if date else {})
+
+
+def _date(root: Any) -> str:
+    """When the book appeared; of several dates (EPUB 2 says what each is of) not the one when the file was changed."""
+    found: dict[str, str] = {}
+    for each in root.iter():
+        match = (
+            _DAY.match((each.text or "").strip()) if _name(each) == "date" and "purl.org/dc" in str(each.tag) else None
+        )
+        if match:
+            event = next((value for name, value in each.attrib.items() if name.endswith("event")), "")
+            found.setdefault(event, match[0])
+    return next((found[event] for event in ("publication", "", *found) if event in found), "")
 
 
 def _items(root: Any) -> dict[str, Any]:
@@ -83,34 +109,62 @@ def _chapters(archive: Archive, package: str, root: Any) -> list[str]:
         path = resolved(package, item.get("href", ""))
         if path in archive.names:
             (beside if each.get("linear") == "no" else main).append(path)
-    return [*main, *beside]
+    return list(dict.fromkeys([*main, *beside]))
 
 
-def _titles(archive: Archive, package: str, root: Any) -> dict[str, str]:
-    """What the table of contents calls each page."""
-    found: dict[str, str] = {}
-    for item in _items(root).values():
+def _contents(archive: Archive, package: str, root: Any) -> _Contents:
+    """Where the tables of contents, the one of EPUB 3 first, have each page."""
+    items = list(_items(root).values())
+    navs = [item for item in items if "nav" in (item.get("properties") or "").split()]
+    ncxs = [item for item in items if item.get("media-type") == "application/x-dtbncx+xml"]
+    found: _Contents = {}
+    for item in (*navs, *ncxs):
         path = resolved(package, item.get("href", ""))
-        is_nav = "nav" in (item.get("properties") or "").split()
-        is_ncx = item.get("media-type") == "application/x-dtbncx+xml"
-        if path not in archive.names or not (is_nav or is_ncx):
-            continue
-        for each in archive.xml_of(path).iter():
-            if is_nav and _name(each) == "a" and each.get("href"):
-                found.setdefault(resolved(path, each.get("href")), _text(each))
-            elif is_ncx and _name(each) == "navPoint":
-                named = {_name(part): part for part in each.iter()}
-                if "content" in named and "text" in named:
-                    found.setdefault(resolved(path, named["content"].get("src", "")), _text(named["text"]))
+        table = parse_xml(archive.bytes_of(path)) if path in archive.names else None
+        if table is not None:  # a table of contents that is no XML costs titles, not the book
+            for depth, target, title in _nav_entries(table) if item in navs else _ncx_entries(table):
+                found.setdefault(resolved(path, target), (min(depth, _DEEPEST), title))
     return found
 
 
-def _chapter(archive: Archive, path: str, titles: dict[str, str]) -> list[Block]:
+def _nav_entries(root: Any) -> Iterator[tuple[int, str, str]]:
+    """Depth, target and title; of the lists in such a page not those of printed pages and of landmarks."""
+    for nav in root.iter("{*}nav"):
+        if nav.get(f"{_OPS}type", "toc") == "toc":
+            for each in nav.iter("{*}a"):
+                if each.get("href"):
+                    yield max(sum(1 for _ in each.iterancestors("{*}ol")), 1), each.get("href"), _text(each)
+
+
+def _ncx_entries(root: Any) -> Iterator[tuple[int, str, str]]:
+    for each in root.iter("{*}navPoint"):
+        label, content = each.find("{*}navLabel"), each.find("{*}content")
+        if label is not None and content is not None:
+            yield 1 + sum(1 for _ in each.iterancestors("{*}navPoint")), content.get("src", ""), _text(label)
+
+
+def _chapter(archive: Archive, path: str, contents: _Contents) -> list[Block]:
     root = parse_html(decode(archive.bytes_of(path)).text)
     blocks = [] if root is None else blocks_of(root)
-    if blocks and titles.get(path) and not any(block.kind == "heading" for block in blocks[:3]):
-        blocks = [Block(kind="heading", level=1, markdown=f"# {titles[path]}"), *blocks]
+    if blocks and path in contents:
+        depth, title = contents[path]
+        if title and not any(block.kind == "heading" for block in blocks[:3]):
+            blocks = [Block(kind="heading", level=depth, markdown=f"{'#' * depth} {title}"), *blocks]
+        blocks = _at_depth(blocks, depth)
     return [msgspec.structs.replace(block, span=None, verbatim=False) for block in blocks]
+
+
+def _at_depth(blocks: list[Block], depth: int) -> list[Block]:
+    """The blocks of a page with their headings moved so that the first one has this level."""
+    by = depth - next((block.level for block in blocks if block.level), depth)
+    return [_moved(block, by) for block in blocks] if by else blocks
+
+
+def _moved(block: Block, by: int) -> Block:
+    if block.kind != "heading" or not block.level:
+        return block
+    level = min(max(block.level + by, 1), _DEEPEST)
+    return msgspec.structs.replace(block, level=level, markdown=f"{'#' * level} {block.markdown.lstrip('#').lstrip()}")
 
 
 def _text(element: Any) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 import zipfile
+import zlib
 from io import BytesIO
 from pathlib import PurePosixPath
 
@@ -48,6 +49,13 @@ _ARCHIVES = {
     "pptm": "pptx",
     "epub": "epub",
 }
+# Formats to be saved as another: by an ending or what their content has, and the ending to choose.
+_OLD = {
+    "doc": ("WordDocument".encode("utf-16-le"), "docx"),
+    "xls": ("Workbook".encode("utf-16-le"), "xlsx"),
+    "ppt": ("PowerPoint Document".encode("utf-16-le"), "pptx"),
+}
+_OPEN_DOCUMENT = {"text": ("odt", "docx"), "spreadsheet": ("ods", "xlsx"), "presentation": ("odp", "pptx")}
 _ENDINGS = {
     "md": "markdown",
     "markdown": "markdown",
@@ -96,7 +104,8 @@ def reader_name(content: bytes, name: str) -> str:
         name: its name or path; only the ending counts.
 
     Raises:
-        DataError: extract.unknown-format, extract.other-format, extract.image, extract.encrypted, extract.broken
+        DataError: extract.unknown-format, extract.other-format, extract.save-as, extract.image, extract.encrypted,
+            extract.broken
     """
     head = content[:_HEAD_BYTES]
     ending = PurePosixPath(name).suffix.lower().removeprefix(".")
@@ -105,7 +114,7 @@ def reader_name(content: bytes, name: str) -> str:
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_reader(content, ending)
     if head.startswith(_OLE):
-        raise _ole(content)
+        raise _ole(content, ending)
     plugin = ending if ending and ending not in _ENDINGS and ending in names("reader") else ""
     if plugin and plugin not in MEDIA_TYPES:
         return plugin
@@ -135,6 +144,7 @@ def _zip_reader(content: bytes, ending: str) -> str:
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             parts = set(archive.namelist())
+            kind = _open_document(archive) if "mimetype" in parts else ""
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         if ending in _ARCHIVES:
             raise DataError("extract.broken", what=ending, why=str(error)) from error
@@ -144,10 +154,28 @@ def _zip_reader(content: bytes, ending: str) -> str:
         return found
     if ending and ending not in MEDIA_TYPES and ending not in _ENDINGS and ending in names("reader"):
         return ending
+    if "xl/workbook.bin" in parts:
+        raise DataError("extract.save-as", what="xlsb", ending="xlsx")
+    if kind in _OPEN_DOCUMENT:
+        what, better = _OPEN_DOCUMENT[kind]
+        raise DataError("extract.save-as", what=what, ending=better)
     raise DataError("extract.other-format", what="zip")
 
 
-def _ole(content: bytes) -> DataError:
+def _open_document(archive: zipfile.ZipFile) -> str:
+    """`text`, `spreadsheet`, … as the first part of an OpenDocument file says."""
+    try:
+        with archive.open("mimetype") as part:
+            said = part.read(100).decode("ascii", errors="replace")
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError, EOFError):
+        return ""
+    return said.strip().removeprefix("application/vnd.oasis.opendocument.")
+
+
+def _ole(content: bytes, ending: str) -> DataError:
     if "EncryptedPackage".encode("utf-16-le") in content:
-        return DataError("extract.encrypted", what="docx")
-    return DataError("extract.other-format", what="doc, xls, ppt (1997–2003)")
+        return DataError("extract.encrypted", what=_ARCHIVES.get(ending, "docx, xlsx, pptx"))
+    found = ending if ending in _OLD else next((old for old, (name, _) in _OLD.items() if name in content), "")
+    if found:
+        return DataError("extract.save-as", what=found, ending=_OLD[found][1])
+    return DataError("extract.other-format", what="OLE")

@@ -62,10 +62,10 @@ ERRORS: dict[str, ErrorText] = {
         Text("fill it, or leave it out with --exclude", "请补充内容，或用 --exclude 排除"),
     ),
     "extract.encrypted": ErrorText(
-        Text("this {what} is protected by a password", "该 {what} 受密码保护"),
+        Text("this {what} is protected by a password or by DRM", "该 {what} 受密码或 DRM 保护"),
         Text(
-            "remove the protection in the program that made it, then extract again",
-            "请先在原软件中去除密码保护，再重新提取",
+            "remove the protection in the program that made it, or get a version without, then extract again",
+            "请先在原软件中去除保护，或换用不加保护的版本，再重新提取",
         ),
     ),
     "extract.generated": ErrorText(
@@ -92,6 +92,13 @@ ERRORS: dict[str, ErrorText] = {
     "extract.lock-file": ErrorText(
         Text("this is a list of versions that a tool keeps", "这是工具自动维护的版本清单"),
         Text("leave it out with --exclude", "请用 --exclude 排除"),
+    ),
+    "extract.long-sheet": ErrorText(
+        Text("the sheet {sheet!r} has more than {most} rows", "工作表 {sheet!r} 超过 {most} 行"),
+        Text(
+            "split it, or save it as CSV, which is read at any length",
+            "请拆分该工作表，或另存为 CSV（CSV 不限行数）",
+        ),
     ),
     "extract.no-content": ErrorText(
         Text("nothing to read was found in this {what}", "在该 {what} 中没有可读的内容"),
@@ -148,6 +155,13 @@ ERRORS: dict[str, ErrorText] = {
         Text(
             "export the file again; if it opens elsewhere, please report it",
             "请重新导出该文件；若其他软件能打开，欢迎反馈",
+        ),
+    ),
+    "extract.save-as": ErrorText(
+        Text("this is a .{what} file, which is not read", "这是 .{what} 文件，lianlu 不读取"),
+        Text(
+            "open it in the program that made it, save it as .{ending}, and extract that",
+            "请用原软件打开，另存为 .{ending} 后再提取",
         ),
     ),
     "extract.too-large": ErrorText(

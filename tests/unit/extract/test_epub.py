@@ -62,6 +62,83 @@ def test_titles_come_from_the_older_table_of_contents_too() -> None:
     assert book(archive(parts)).markdown.startswith("# Old title\n\n")
 
 
+def titled(entries: str, pages: dict[str, bytes], *, kind: str = "nav", spine: str = "") -> list[str]:
+    """The headings of a book with this table of contents and these pages."""
+    nav = f'<html xmlns:e="http://www.idpf.org/2007/ops"><body>{entries}</body></html>' if kind == "nav" else entries
+    about = 'properties="nav" media-type="text/html"' if kind == "nav" else 'media-type="application/x-dtbncx+xml"'
+    items = "".join(f'<item id="{name}" href="{name}" media-type="text/html"/>' for name in pages)
+    order = spine or "".join(f'<itemref idref="{name}"/>' for name in pages)
+    package = f'<package><item id="toc" href="toc" {about}/>{items}{order}</package>'
+    parts = {f"O/{name}": page for name, page in pages.items()} | {"O/toc": nav.encode()}
+    found = book(archive({"META-INF/container.xml": CONTAINER, "O/book.opf": package.encode(), **parts}))
+    return [block.markdown for block in found.blocks if block.kind == "heading"]
+
+
+PAGES = {
+    "part": b"<h1>Part I</h1><p>About it.</p>",
+    "one": b"<h1>Chapter 1</h1><p>Words.</p><h2>Aside</h2><p>Words.</p>",
+    "two": b"<p>Words without a heading.</p>",
+    "end": b"<h3>Afterword</h3><p>Words.</p>",
+}
+NESTED = ["# Part I", "## Chapter 1", "### Aside", "## Chapter 2", "# Afterword"]
+
+
+def test_the_table_of_contents_gives_pages_their_depth() -> None:
+    nav = """<nav e:type="page-list"><ol><li><a href="two">17</a></li></ol></nav>
+    <nav e:type="toc"><ol><li><a href="part">Part I</a><ol><li><a href="one#top">Chapter 1</a></li>
+    <li><a href="two">Chapter 2</a></li></ol></li><li><a href="end">Afterword</a></li></ol></nav>
+    <nav e:type="landmarks"><ol><li><a href="one">Begin reading</a></li></ol></nav>"""
+    assert titled(nav, PAGES) == NESTED
+
+
+def test_the_older_table_of_contents_gives_them_too() -> None:
+    def point(target: str, title: str, inner: str = "") -> str:
+        return f'<navPoint><navLabel><text>{title}</text></navLabel><content src="{target}"/>{inner}</navPoint>'
+
+    chapters = point("one", "Chapter 1") + point("two#a", "Chapter 2")
+    ncx = f"<ncx><navMap>{point('part', 'Part I', chapters)}{point('end', 'Afterword')}</navMap></ncx>"
+    assert titled(ncx, PAGES, kind="ncx") == NESTED
+
+
+def test_a_table_of_contents_that_is_no_xml_costs_titles_only() -> None:
+    assert titled("<nav><a href='two'>Chapter&nbsp;2</nav>", PAGES) == [
+        "# Part I",
+        "# Chapter 1",
+        "## Aside",
+        "### Afterword",
+    ]
+
+
+def test_a_page_that_is_named_often_is_read_once() -> None:
+    often = '<itemref idref="one"/>' * 5000
+    assert titled("", PAGES, spine=often) == ["# Chapter 1", "## Aside"]
+
+
+@pytest.mark.parametrize(
+    ("dates", "date"),
+    [
+        ("<dc:date>2010-08-05T07:00:00Z</dc:date>", "2010-08-05"),
+        ("<dc:date>1999</dc:date>", "1999"),
+        ("<dc:date>May 2021</dc:date><dc:date>2021-05</dc:date>", "2021-05"),
+        (
+            "<dc:date opf:event='modification'>2024-01-01</dc:date><dc:date opf:event='publication'>1869</dc:date>",
+            "1869",
+        ),
+        ("<dc:date>May 2021</dc:date>", None),
+        ("", None),
+    ],
+)
+def test_the_date_is_when_the_book_appeared(dates: str, date: str | None) -> None:
+    package = PACKAGE.replace("<dc:date>2021-05-01</dc:date>", dates)
+    package = package.replace("<metadata>", '<metadata xmlns:opf="http://www.idpf.org/2007/opf">')
+    assert book(archive(PARTS | {"O/book.opf": package.encode()})).meta.get("date") == date
+
+
+def test_pages_of_xhtml_with_empty_elements_are_read_whole() -> None:
+    page = b"<?xml version='1.0'?><html><head><title/><script src='a.js'/><style/></head><body><a id='p'/><p>All of it.</p></body></html>"
+    assert "All of it." in book(archive(PARTS | {"O/two.xhtml": page})).markdown
+
+
 def locked(method: str) -> bytes:
     said = f'<encryption><EncryptedData><EncryptionMethod Algorithm="{method}"/></EncryptedData></encryption>'
     return archive(PARTS | {"META-INF/encryption.xml": said.encode()})

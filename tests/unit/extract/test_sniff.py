@@ -8,6 +8,8 @@ from lianlu.core.errors import DataError
 from lianlu.extract.sniff import reader_name
 from made_files import archive, docx, pdf
 
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+OPEN = b"application/vnd.oasis.opendocument."
 PDF = pdf([(72.0, 700.0, 10.0, "R", "text")])
 
 
@@ -58,7 +60,8 @@ def test_content_decides_before_the_ending(content: bytes, name: str, reader: st
         (b"PK\x03\x04broken", "a.epub", "extract.broken"),
         (b"PK\x03\x04broken", "a.docx", "extract.broken"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"), "a.docx", "extract.encrypted"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a.doc", "extract.other-format"),
+        (OLE, "a.msg", "extract.other-format"),
+        (archive({"mimetype": b"text/plain"}), "a.zip", "extract.other-format"),
         (b"\x89PNG\r\n", "a.md", "extract.image"),
         (b"{}", "a.jsonl", "extract.unknown-format"),
         (b"\x1f\x8b\x08", "a.txt", "extract.other-format"),
@@ -70,3 +73,29 @@ def test_what_is_not_read_is_named(content: bytes, name: str, code: str) -> None
     assert caught.value.code == code
     assert caught.value.message("zh")
     assert caught.value.hint("en")
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "what", "ending"),
+    [
+        (OLE, "a.doc", "doc", "docx"),
+        (OLE + "Workbook".encode("utf-16-le"), "figures", "xls", "xlsx"),
+        (OLE + "PowerPoint Document".encode("utf-16-le"), "a.ppt", "ppt", "pptx"),
+        (OLE + "Workbook".encode("utf-16-le"), "a.xlsx", "xls", "xlsx"),
+        (archive({"xl/workbook.bin": b"x"}), "a.xlsb", "xlsb", "xlsx"),
+        (archive({"mimetype": OPEN + b"spreadsheet"}), "a.ods", "ods", "xlsx"),
+        (archive({"mimetype": OPEN + b"text"}), "a.docx", "odt", "docx"),
+    ],
+)
+def test_formats_of_before_are_told_what_to_be_saved_as(content: bytes, name: str, what: str, ending: str) -> None:
+    with pytest.raises(DataError) as caught:
+        reader_name(content, name)
+    assert caught.value.code == "extract.save-as"
+    assert f".{what} " in caught.value.message("en")
+    assert f".{ending}" in caught.value.hint("en")
+    assert f".{ending}" in caught.value.hint("zh")
+
+
+def test_a_locked_office_file_is_named_by_its_ending() -> None:
+    with pytest.raises(DataError, match="xlsx"):
+        reader_name(OLE + "EncryptedPackage".encode("utf-16-le"), "a.xlsx")

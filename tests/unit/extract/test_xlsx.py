@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import datetime
 import io
+import re
+import zipfile
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from lianlu.core.errors import DataError
 from lianlu.extract.reader import ReadConfig
 from lianlu.extract.xlsx import read
 from lianlu.records import Document
-from made_files import archive, source_of, xlsx
+from made_files import archive, changed, source_of, xlsx
 
 
 def workbook(content: bytes) -> Document:
@@ -57,17 +59,176 @@ def test_sheets_are_sections_and_rows_are_tables() -> None:
     assert len(found.meta["date"]) == 10
 
 
-def test_what_a_sheet_says_of_its_size_is_not_believed() -> None:
-    import zipfile
+def markdown(fill: Any) -> str:
+    return workbook(xlsx(fill)).markdown
 
-    content = io.BytesIO(xlsx(lambda book: book.active.append(["name", "what"]) or book.active.append(["a", "b"])))
-    parts = {}
-    with zipfile.ZipFile(content) as book:
-        parts = {name: book.read(name) for name in book.namelist()}
-    sheet = "xl/worksheets/sheet1.xml"
-    parts[sheet] = parts[sheet].replace(b'ref="A1:B2"', b'ref="A1:XFD1048576"')
-    assert b"XFD1048576" in parts[sheet]
-    assert workbook(archive(parts)).markdown.endswith("| a | b |")
+
+def test_numbers_are_read_as_they_are_shown() -> None:
+    def shown(book: Any) -> None:
+        sheet = book.active
+        sheet.append(["what", "value"])
+        for row, (value, form) in enumerate(
+            [(0.125, "0.0%"), (2, "0%"), (0.5, '0.0"%"'), (0.07, "0.00"), (10**15, "General"), (1e300, "General")],
+            start=2,
+        ):
+            sheet.append([f"row {row}", value])
+            sheet.cell(row, 2).number_format = form
+
+    assert [line.split(" | ")[1] for line in markdown(shown).splitlines()[4:]] == [
+        "12.5% |",
+        "200% |",
+        "0.5 |",
+        "0.07 |",
+        "1000000000000000 |",
+        "1e+300 |",
+    ]
+
+
+def test_a_cell_merged_over_rows_stands_in_each_of_them() -> None:
+    def merged(book: Any) -> None:
+        sheet = book.active
+        for row in (
+            ("部门", "姓名"),
+            ("销售", "李雷"),
+            (None, "韩梅梅"),
+            ("财务", "王强"),
+            (None, None),
+            (None, "赵敏"),
+        ):
+            sheet.append(row)
+        sheet.merge_cells("A2:A3")
+        sheet.merge_cells("A4:A5")
+
+    assert markdown(merged).splitlines()[4:] == [
+        "| 销售 | 李雷 |",
+        "| 销售 | 韩梅梅 |",
+        "| 财务 | 王强 |",
+        "|  | 赵敏 |",
+    ]
+
+
+def test_a_merged_column_at_the_end_reaches_down_too() -> None:
+    def merged(book: Any) -> None:
+        for row in (("name", "since", "lamp"), ("Bo", 2019, "north"), ("Ivo", 2021, None)):
+            book.active.append(row)
+        book.active.merge_cells("C2:C3")
+
+    assert markdown(merged).splitlines()[-1] == "| Ivo | 2021 | north |"
+
+
+def test_a_head_of_two_rows_is_one() -> None:
+    def headed(book: Any) -> None:
+        sheet = book.active
+        for row in (("销售表",), ("地区", "销量", None, "备注"), (None, "一月", "二月"), ("华东", 1, 2, "好")):
+            sheet.append(row)
+        for cells in ("A1:D1", "A2:A3", "B2:C2", "D2:D3"):
+            sheet.merge_cells(cells)
+
+    assert markdown(headed) == (
+        "## Sheet\n\n销售表\n\n| 地区 | 销量 一月 | 销量 二月 | 备注 |\n| --- | --- | --- | --- |\n| 华东 | 1 | 2 | 好 |"
+    )
+
+
+def test_the_rows_of_a_form_are_no_head() -> None:
+    def form(book: Any) -> None:
+        for row in (("Name", "Bo Holt"), ("Born", "Vela"), ("Lives", "Orlo")):
+            book.active.append(row)
+        for row in (1, 2, 3):
+            book.active.merge_cells(start_row=row, end_row=row, start_column=2, end_column=3)
+
+    assert markdown(form).splitlines()[2:] == [
+        "| Name | Bo Holt |", "| --- | --- |", "| Born | Vela |", "| Lives | Orlo |",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("names", "value", "form"),
+    [
+        (("name", "what it is"), "a long value", r"Rows (\d+)–(\d+)"),
+        (("名称", "说明"), "说明文字", r"第 (\d+)–(\d+) 行"),
+    ],
+)
+def test_every_hundred_rows_of_a_long_table_are_named(names: tuple[str, str], value: str, form: str) -> None:
+    def long(book: Any) -> None:
+        book.active.append(names)
+        book.active.append([])
+        for number in range(250):
+            book.active.append([f"{number}", value * 3])
+
+    blocks = workbook(xlsx(long)).blocks
+    row, said = 3, (0, 0)
+    for block in blocks[1:]:
+        assert block.span is None
+        if block.kind == "heading":
+            assert row == said[1] + 1 or said == (0, 0)
+            match = re.fullmatch(f"### {form}", block.markdown)
+            assert match
+            said = (int(match[1]), int(match[2]))
+            assert said[0] == row
+            assert said[1] - said[0] < 100
+        else:
+            head, _, *lines = block.markdown.splitlines()
+            assert head == f"| {names[0]} | {names[1]} |"
+            assert lines == [f"| {number - 3} | {value * 3} |" for number in range(row, row + len(lines))]
+            row += len(lines)
+    assert row == 253
+    assert said[1] == 252
+    assert sum(block.level == 3 for block in blocks) == 3
+
+
+def test_a_table_that_is_not_long_has_its_sheet_as_place() -> None:
+    blocks = workbook(xlsx(lambda book: [book.active.append([f"name {n}", "words " * 20]) for n in range(80)])).blocks
+    assert sum(block.kind == "table" for block in blocks) > 2
+    assert [block.level for block in blocks if block.kind == "heading"] == [2]
+
+
+def test_a_row_alone_is_kept() -> None:
+    assert (
+        markdown(lambda book: book.active.append(["See  the other", None, "file"]))
+        == "## Sheet\n\nSee the other · file"
+    )
+
+
+def test_cells_too_far_to_the_right_are_counted() -> None:
+    found = workbook(xlsx(lambda book: book.active.append(["name", *[None] * 600, "far", "farther"])))
+    assert found.markdown == "## Sheet\n\nname"
+    assert found.meta["cells_left_out"] == 2
+
+
+def test_a_sheet_of_too_many_rows_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lianlu.extract.xlsx._MOST_ROWS", 3)
+    with pytest.raises(DataError) as caught:
+        workbook(xlsx(filled_rows))
+    assert caught.value.code == "extract.long-sheet"
+    assert "'Sheet'" in caught.value.message("en")
+    assert "CSV" in caught.value.hint("zh")
+
+
+def filled_rows(book: Any) -> None:
+    for number in range(4):
+        book.active.append([f"name {number}", number])
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def sheet_with(old: str, new: str) -> bytes:
+    """The workbook of four rows, with its first sheet changed by hand."""
+    content = xlsx(filled_rows)
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        sheet = book.read(SHEET).decode()
+    assert old in sheet
+    return changed(content, {SHEET: sheet.replace(old, new).encode()})
+
+
+def test_what_a_sheet_says_of_its_size_is_not_believed() -> None:
+    found = workbook(sheet_with('ref="A1:B4"', 'ref="A1:XFD1048576"'))
+    assert found.markdown.endswith("| name 3 | 3 |")
+
+
+def test_merged_cells_without_end_cost_nothing() -> None:
+    merged = "</sheetData><mergeCells>" + '<mergeCell ref="A1:XFD1048576"/>' * 1000 + "</mergeCells>"
+    assert workbook(sheet_with("</sheetData>", merged)).markdown.endswith("| name 3 | 3 |")
 
 
 @pytest.mark.parametrize(
@@ -78,8 +239,11 @@ def test_what_a_sheet_says_of_its_size_is_not_believed() -> None:
         (archive({"xl/workbook.xml": b"<workbook/>"}), "extract.broken"),
         (archive({"xl/workbook.xml": b"<!DOCTYPE w [<!ENTITY a 'b'>]><workbook/>"}), "extract.broken"),
         (archive({"xl/workbook.xml": b"0" * 60_000_000}), "extract.bomb"),
+        (sheet_with('<row r="4"', '<row r="999999999"'), "extract.broken"),
+        (sheet_with(' t="n"', ' t="s"'), "extract.broken"),
+        (changed(xlsx(filled_rows), {SHEET: b"<worksheet"}), "extract.broken"),
     ],
-    ids=["empty", "cut off", "no sheets", "entities", "bomb"],
+    ids=["empty", "cut off", "no sheets", "entities", "bomb", "far row", "no such string", "no xml"],
 )
 def test_what_is_no_workbook_is_told(content: bytes, code: str) -> None:
     with pytest.raises(DataError) as caught:
