@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
 from made_files import archive, docx, pptx, xlsx
@@ -32,6 +33,8 @@ def fill(folder: Path) -> None:
         "entities.pptx": archive(
             {"ppt/presentation.xml": b"<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a/>"}
         ),
+        "lying.pptx": _lying(pptx(_slides)),
+        "old.xls": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
         "cut.docx": docx(lambda made: made.add_paragraph("x"))[:900],
         "climbing.epub": archive(
             {"META-INF/container.xml": b'<c><rootfile full-path="../../etc/passwd"/></c>', "../evil.html": b"<p>x</p>"}
@@ -51,6 +54,17 @@ def _slides(made: object) -> None:
     slide = made.slides.add_slide(made.slide_layouts[1])  # pyright: ignore[reportAttributeAccessIssue]
     slide.shapes.title.text = "Harbour plan"
     slide.placeholders[1].text_frame.text = "The crane of the harbour lifts forty tonnes."
+    untitled = made.slides.add_slide(made.slide_layouts[6])  # pyright: ignore[reportAttributeAccessIssue]
+    frame = untitled.shapes.add_textbox(0, 0, 900, 900).text_frame
+    frame.text = "The ferry to Vela carries two hundred passengers and leaves the eastern pier at seven every morning."
+
+
+def _lying(content: bytes) -> bytes:
+    """The directory says of the presentation's main part that it has ten bytes."""
+    changed = bytearray(content)
+    at = changed.rindex(b"ppt/presentation.xml") - 46
+    struct.pack_into("<L", changed, at + 24, 10)
+    return bytes(changed)
 
 
 def _sheet(book: object) -> None:
@@ -62,6 +76,7 @@ def _sheet(book: object) -> None:
 
 ASKED: tuple[tuple[str, str, str, tuple[str, object] | None], ...] = (
     ("How many tonnes does the crane of the harbour lift?", "slides.pptx", "forty tonnes", ("page", 1)),
+    ("When does the ferry to Vela leave?", "slides.pptx", "at seven", ("page", 2)),
     ("Which lamp does Ivo Marsh keep?", "staff.xlsx", "south lamp", ("headings", ["Keepers"])),
     ("When is the kiln at Vela fired?", "letter.docx", "Tuesdays", None),
     ("怎样预约参观？", "faq.csv", "提前三天", ("first_line", 2)),
@@ -77,6 +92,8 @@ def test_every_format_answers_with_its_place_and_what_fails_is_named(tmp_path: P
     assert {each["uri"].rpartition("/")[2]: each["code"] for each in made["failures"]} == {
         "bomb.xlsx": "extract.bomb",
         "entities.pptx": "extract.broken",
+        "lying.pptx": "extract.bomb",
+        "old.xls": "extract.save-as",
         "cut.docx": "extract.broken",
         "climbing.epub": "extract.broken",
         "bundle.min.js": "extract.generated",

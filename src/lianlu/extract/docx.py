@@ -43,7 +43,7 @@ def read(content: bytes, source: Source, config: ReadConfig) -> Document:  # noq
         html = mammoth.convert_to_html(
             BytesIO(content), style_map=_STYLES, convert_image=mammoth.images.img_element(_no_bytes)
         ).value
-    except (KeyError, OSError, ValueError, AttributeError, ExpatError, zipfile.BadZipFile, zlib.error) as error:
+    except (LookupError, OSError, ValueError, AttributeError, ExpatError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError("extract.broken", what="docx", why=f"{type(error).__name__}: {error}"[:200]) from error
     root = parse_html(html) if html.strip() else None
     blocks = blocks_of(root) if root is not None else []

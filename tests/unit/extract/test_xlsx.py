@@ -177,7 +177,11 @@ def test_every_hundred_rows_of_a_long_table_are_named(names: tuple[str, str], va
 
 
 def test_a_table_that_is_not_long_has_its_sheet_as_place() -> None:
-    blocks = workbook(xlsx(lambda book: [book.active.append([f"name {n}", "words " * 20]) for n in range(80)])).blocks
+    def short(book: Any) -> None:
+        for number in range(80):
+            book.active.append([f"name {number}", "words " * 20])
+
+    blocks = workbook(xlsx(short)).blocks
     assert sum(block.kind == "table" for block in blocks) > 2
     assert [block.level for block in blocks if block.kind == "heading"] == [2]
 
@@ -224,6 +228,23 @@ def sheet_with(old: str, new: str) -> bytes:
 def test_what_a_sheet_says_of_its_size_is_not_believed() -> None:
     found = workbook(sheet_with('ref="A1:B4"', 'ref="A1:XFD1048576"'))
     assert found.markdown.endswith("| name 3 | 3 |")
+
+
+LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 9))
+
+
+@pytest.mark.parametrize(("entity", "why"), [("a8", "amplification"), ("file", "undefined entity")])
+def test_entities_in_a_part_of_another_ending_are_stopped_by_its_parser(entity: str, why: str) -> None:
+    with zipfile.ZipFile(io.BytesIO(sheet_with("<v>1</v>", f"<v>&{entity};</v>"))) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    typed = f'<!DOCTYPE w [<!ENTITY a0 "{"ha" * 20}">{LAUGHS}<!ENTITY file SYSTEM "file:///etc/passwd">]>'
+    parts["xl/worksheets/sheet1.dat"] = typed.encode() + parts.pop(SHEET)
+    for name in ("xl/_rels/workbook.xml.rels", "[Content_Types].xml"):
+        parts[name] = parts[name].replace(b"sheet1.xml", b"sheet1.dat")
+    with pytest.raises(DataError) as caught:
+        workbook(archive(parts))
+    assert caught.value.code == "extract.broken"
+    assert why in caught.value.message("en")
 
 
 def test_merged_cells_without_end_cost_nothing() -> None:
