@@ -141,7 +141,7 @@ def ask_by_quoting(
 async def ask_model(
     base: KnowledgeBase,
     text: str,
-    backend: Backend,
+    backend: Backend | None,
     *,
     top: int = 5,
     instructions: str = "",
@@ -153,6 +153,7 @@ async def ask_model(
     """An answer written by a model from the best passages, less every claim that they do not support.
 
     Args:
+        backend: the model; without one sentences are quoted.
         instructions: what to tell the model instead of the built-in rules; the check stays the same.
         by: how the model is named in the answer; its own ref by default.
         models: the embedder and reranker of the base, where they are open already.

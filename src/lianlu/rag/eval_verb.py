@@ -20,7 +20,7 @@ from lianlu.core.i18n import language as own_language
 from lianlu.core.verb import Call, Outcome, argument, option, verb
 from lianlu.rag.base import KnowledgeBase
 from lianlu.rag.config import BaseConfig
-from lianlu.rag.eval_page import MISSES, evaluation_page
+from lianlu.rag.eval_page import MISSES, evaluation_page, measure_name, way_name
 from lianlu.rag.evaluation import Evaluation, evaluate
 from lianlu.rag.question_files import read_questions
 from lianlu.rag.shelf import build, open_base
@@ -32,6 +32,7 @@ __all__ = ["evaluate_base"]
 
 _REQUESTS = "rag-eval.sqlite"
 _SHOWN_MISSES = 10
+_SHOWN_CHARACTERS = 60
 
 
 @verb("eval", Text("measure a base by questions whose answers are known", "用已知答案的问题评测知识库"))
@@ -136,7 +137,13 @@ def _show(made: Evaluation, path: Path | None) -> None:
     print_table(
         (pick("by", "方式"), pick("measure", "指标"), pick("value", "值"), pick("95 % interval", "95% 区间"), "n"),
         (
-            (each.way, each.name, f"{each.value:.3f}", f"{each.low:.3f}–{each.high:.3f}", str(each.n))
+            (
+                str(way_name(each.way)),
+                measure_name(each.name).show(),
+                f"{each.value:.3f}",
+                f"{each.low:.3f}–{each.high:.3f}",
+                str(each.n),
+            )
             for each in made.measures
         ),
         title=pick(
@@ -145,7 +152,7 @@ def _show(made: Evaluation, path: Path | None) -> None:
         ),
     )
     for each in made.misses[:_SHOWN_MISSES]:
-        say(f"  ✗ {MISSES[each.what].show()}: {each.question} → {each.wanted}")
+        say(f"  ✗ {MISSES[each.what].show()}: {_short(each.question)} → {_short(each.wanted)}")
     if len(made.misses) > _SHOWN_MISSES:
         left = len(made.misses) - _SHOWN_MISSES
         say(pick(f"  … {left} more; --out page.html shows all", f"  …… 还有 {left} 个；用 --out page.html 查看全部"))
@@ -153,3 +160,7 @@ def _show(made: Evaluation, path: Path | None) -> None:
         say(f"  ✗ {failure.uri}: {failure.reason} [{failure.code}]")
     if path is not None:
         say(pick(f"wrote {path}", f"已写入 {path}"))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"

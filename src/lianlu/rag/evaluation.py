@@ -13,19 +13,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 import msgspec
 
 from lianlu.core import aio
 from lianlu.core.errors import BackendError, DataError, LianluError
+from lianlu.core.i18n import Text
 from lianlu.core.job import Job
 from lianlu.rag.answer import Answer, Citation
 from lianlu.rag.answer_match import exact_match, f1, has_answer
-from lianlu.rag.asking import ask_by_quoting, ask_model
+from lianlu.rag.asking import ask_model, depth_for
 from lianlu.rag.base import KnowledgeBase
-from lianlu.rag.extractive import Found
+from lianlu.rag.extractive import Found, choose
 from lianlu.rag.question import read_question
 from lianlu.rag.question_files import EvalQuestion
-from lianlu.rag.retrieval import open_models, retrieve
+from lianlu.rag.retrieval import Models, open_models, retrieve
 from lianlu.records import Failure
 from lianlu.stats import Estimate, auc, clustered_mean
 
@@ -38,11 +40,14 @@ DEPTHS = (1, 3, 5, 10)
 _DEEPEST = max(DEPTHS)
 _CHUNKS_LOOKED_AT = 40
 _AT_ONCE = 4
+_MOST_IN_A_ROW = 5
+"""Failures of a model one after the other, beyond which the next question would meet the same."""
+_OF_ONE_QUESTION = frozenset({"llm.bad-request"})
 _MARK = re.compile(r"\s*\[\d{1,3}\]")
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
-    """A figure: `name` such as `recall@5`, of `way` (`words`, `words and vectors`, or who answered)."""
+    """A figure: `name` such as `recall@5`, of `way` (`words`, `vectors`, `words and vectors`, or who answered)."""
 
     name: str
     way: str
@@ -67,6 +72,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         by: `extract`, or the ModelRef that answered.
+        threshold: least probability at which the base answers.
         curve: false refusals and false answers at thresholds of the probability, where there are questions of both kinds.
     """
 
@@ -77,14 +83,16 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     measures: tuple[Measure, ...]
     misses: tuple[Miss, ...] = ()
     curve: tuple[tuple[float, float, float], ...] = ()
+    threshold: float | None = None
     failures: tuple[Failure, ...] = ()
 
 
 @dataclass
 class _Answers:
-    """What was said to each question, None where the model failed."""
+    """What was said to each question, None where the model failed; of an extract also the sentence that is best."""
 
     said: list[Answer | None]
+    best: dict[int, str] = field(default_factory=dict[int, str])
     failures: list[Failure] = field(default_factory=list[Failure])
 
 
@@ -105,12 +113,12 @@ def evaluate(
 
     Raises:
         DataError: rag.unknown-sources: documents that the questions name and the base lacks
-        BackendError: the model failed for every question
+        BackendError: the model failed for every question, or for several one after the other
     """
     job = job or Job("eval")
-    wanted = _located(base, asked)
+    wanted = _located(base, asked, job)
     ways = _ranked(base, asked, job)
-    answers = _answered(base, asked, open_backend, top, job)
+    answers = aio.run(lambda: _answered(base, asked, open_backend, top, job), job)
     answerable = [at for at, each in enumerate(asked) if each.is_answerable]
     groups = [(wanted[at] or (asked[at].paragraph or asked[at].question,))[0] for at in range(len(asked))]
     measures: list[Measure] = []
@@ -118,7 +126,7 @@ def evaluate(
         measures += _of_retrieval(
             way, [(asked[at], wanted[at], found[at]) for at in answerable], [groups[at] for at in answerable]
         )
-    measures += _of_answers(by, asked, wanted, answers.said, groups)
+    measures += _of_answers(by, asked, wanted, answers, groups)
     return Evaluation(
         base=base.name,
         by=by,
@@ -127,6 +135,7 @@ def evaluate(
         measures=tuple(measures),
         misses=tuple(_misses(asked, wanted, list(ways.values())[-1], answers.said)),
         curve=_curve(asked, answers.said),
+        threshold=base.refusal.threshold,
         failures=tuple(answers.failures),
     )
 
@@ -134,7 +143,7 @@ def evaluate(
 # ------------------------------------------------------------------ what is right
 
 
-def _located(base: KnowledgeBase, asked: Sequence[EvalQuestion]) -> list[tuple[str, ...]]:
+def _located(base: KnowledgeBase, asked: Sequence[EvalQuestion], job: Job) -> list[tuple[str, ...]]:
     """The uris that are right for each question; empty where any document with an answer is."""
     with base.truth.reading():
         rows = base.truth.documents()
@@ -150,6 +159,16 @@ def _located(base: KnowledgeBase, asked: Sequence[EvalQuestion]) -> list[tuple[s
             for paragraph in paragraphs:
                 words = " ".join(paragraph.split())
                 holders[paragraph] = tuple(uri for uri, text in texts if words in text)
+    lost = sum(not uris for uris in holders.values())
+    if lost:
+        job.note(
+            Text(
+                f"no document of {base.name} has {lost} of the {len(holders)} paragraphs that were asked of;"
+                " any passage with an answer is taken as right there",
+                f"题目所依据的 {len(holders)} 个段落中有 {lost} 个不在 {base.name} 的任何文档里；对它们，含有答案的段落都算正确",
+            ),
+            "warning",
+        )
     return [each.sources or holders.get(each.paragraph, ()) for each in asked]
 
 
@@ -163,21 +182,40 @@ def _is_right(asked: EvalQuestion, wanted: Sequence[str], found: Found) -> bool:
 
 
 def _ranked(base: KnowledgeBase, asked: Sequence[EvalQuestion], job: Job) -> dict[str, list[list[Found]]]:
-    """By words, and as the base searches where that is more; each document once, where it comes first."""
-
-    async def both() -> list[list[Found]]:
-        async with open_models(base) as models:
-            found: list[list[Found]] = []
-            for number, each in enumerate(asked, start=1):
-                retrieved = await retrieve(base, read_question(each.question), _CHUNKS_LOOKED_AT, models)
-                found.append(retrieved.found)
-                job.progress("searching", number, len(asked), "questions")
-            return found
-
+    """By words; where that is more, by vectors alone and as the base searches. Best first."""
     words = [base.find(each.question, _CHUNKS_LOOKED_AT) for each in asked]
     if not base.config.embed and not base.config.rerank:
         return {"words": words}
-    return {"words": words, "words and vectors" if base.config.embed else "reranked": aio.run(both, job)}
+    return {"words": words, **aio.run(lambda: _by_models(base, asked, job), job)}
+
+
+async def _by_models(base: KnowledgeBase, asked: Sequence[EvalQuestion], job: Job) -> dict[str, list[list[Found]]]:
+    alone: list[list[Found]] = []
+    joined: list[list[Found]] = []
+    async with open_models(base) as models:
+        for note in models.notes:
+            job.note(note, "warning")
+        for number, each in enumerate(asked, start=1):
+            question = read_question(each.question)
+            if models.embedder is not None:
+                alone.append(await _by_vectors(base, question.text, models))
+            joined.append((await retrieve(base, question, _CHUNKS_LOOKED_AT, models)).found)
+            job.progress("searching", number, len(asked), "questions")
+    whole = {"words and vectors" if base.config.embed else "reranked": joined}
+    return {"vectors": alone, **whole} if alone else whole
+
+
+async def _by_vectors(base: KnowledgeBase, text: str, models: Models) -> list[Found]:
+    from lianlu.rag.embedding import unit_vectors
+
+    index, space = base.vectors, base.space
+    assert models.embedder is not None
+    assert index is not None
+    assert space is not None, "an embedder is only kept where the base has vectors of it"
+    made = await models.embedder.embed([text], kind="query")
+    hits = index.search(unit_vectors(made.vectors, space)[0], _CHUNKS_LOOKED_AT)
+    rows = base.truth.chunks([row for row, _ in hits])
+    return [Found(rows[row], score, dense=score) for row, score in hits if row in rows]
 
 
 def _of_retrieval(
@@ -219,68 +257,109 @@ def _ndcg(hits: Sequence[bool], wanted: int) -> float:
 # ------------------------------------------------------------------ answering
 
 
-def _answered(
+async def _answered(
     base: KnowledgeBase,
     asked: Sequence[EvalQuestion],
     open_backend: Callable[[], Backend] | None,
     top: int,
     job: Job,
 ) -> _Answers:
-    if open_backend is None:
-        said: list[Answer | None] = []
+    async with open_models(base) as models:
+        if open_backend is not None:
+            async with open_backend() as backend:
+                return await _Writing(base, asked, backend, models, top, job).all()
+        answers = _Answers([])
         for number, each in enumerate(asked, start=1):
-            said.append(ask_by_quoting(base, each.question))
+            answer = await ask_model(base, each.question, None, models=models)
+            answers.said.append(answer)
+            if answer.found:
+                answers.best[number - 1] = await _best(base, each.question, models)
             job.progress("answering", number, len(asked), "questions")
-            job.check()
-        return _Answers(said)
-    return aio.run(lambda: _written(base, asked, open_backend, top, job), job)
+            await anyio.lowlevel.checkpoint()  # the only place where a run by words can be stopped
+        return answers
 
 
-async def _written(
-    base: KnowledgeBase, asked: Sequence[EvalQuestion], open_backend: Callable[[], Backend], top: int, job: Job
-) -> _Answers:
-    """A few at once; a question that fails is told, and the others go on."""
-    answers = _Answers([None] * len(asked))
-    errors: list[LianluError] = []
-    limiter = anyio.CapacityLimiter(_AT_ONCE)
-    done = 0
+async def _best(base: KnowledgeBase, text: str, models: Models) -> str:
+    """The sentence of most merit; an answer has its sentences in the order of reading."""
+    question = read_question(text)
+    retrieved = await retrieve(base, question, depth_for(question), models)
+    return "".join(each.text for each in choose(question, retrieved.found, base.index, 1))
 
-    async with open_backend() as backend, open_models(base) as models:
 
-        async def ask(at: int, each: EvalQuestion) -> None:
-            nonlocal done
-            async with limiter:
+@dataclass
+class _Writing:
+    """A model that answers a few questions at once. One that fails is told, and the others go on."""
+
+    base: KnowledgeBase
+    asked: Sequence[EvalQuestion]
+    backend: Backend
+    models: Models
+    top: int
+    job: Job
+    in_a_row: int = 0
+    done: int = 0
+    failed: list[LianluError] = field(default_factory=list[LianluError])
+
+    async def all(self) -> _Answers:
+        """Ask all of them.
+
+        Raises:
+            LianluError: what every further question would meet too; what was answered is kept by the request store
+        """
+        answers = _Answers([None] * len(self.asked))
+        ends: list[LianluError] = []
+        waiting = iter(enumerate(self.asked))
+
+        async def worker(scope: anyio.CancelScope) -> None:
+            for at, each in waiting:
                 try:
-                    answers.said[at] = await ask_model(base, each.question, backend, models=models, top=top)
-                except BackendError as error:
-                    errors.append(error)
-                    failure = Failure(
-                        uri=each.place or each.question,
-                        code=error.code,
-                        reason=error.message("en"),
-                        hint=error.hint("en"),
-                    )
-                    answers.failures.append(failure)
-            done += 1
-            job.progress("answering", done, len(asked), "questions")
+                    await self._ask(at, each, answers)
+                except LianluError as error:  # carried out by hand: a task group would wrap it
+                    ends.append(error)
+                    scope.cancel()
+                    return
 
         async with anyio.create_task_group() as tasks:
-            for at, each in enumerate(asked):
-                tasks.start_soon(ask, at, each)
-    if errors and len(errors) == len(asked):
-        raise errors[0]
-    return answers
+            for _ in range(min(_AT_ONCE, len(self.asked))):
+                tasks.start_soon(worker, tasks.cancel_scope)
+        if ends:
+            raise ends[0]
+        if self.failed and len(self.failed) == len(self.asked):
+            raise self.failed[0]
+        return answers
+
+    async def _ask(self, at: int, each: EvalQuestion, answers: _Answers) -> None:
+        try:
+            answers.said[at] = await ask_model(self.base, each.question, self.backend, models=self.models, top=self.top)
+        except BackendError as error:
+            self.failed.append(error)
+            self.in_a_row += error.code not in _OF_ONE_QUESTION
+            if self.in_a_row >= _MOST_IN_A_ROW:
+                raise
+            answers.failures.append(
+                Failure(
+                    uri=each.place or each.question,
+                    code=error.code,
+                    reason=error.message("en"),
+                    hint=error.hint("en"),
+                )
+            )
+        else:
+            self.in_a_row = 0
+        self.done += 1
+        self.job.progress("answering", self.done, len(self.asked), "questions")
 
 
 def _of_answers(
     by: str,
     asked: Sequence[EvalQuestion],
     wanted: Sequence[tuple[str, ...]],
-    said: Sequence[Answer | None],
+    answers: _Answers,
     groups: Sequence[str],
 ) -> list[Measure]:
     """A question that the model failed counts as not answered."""
     measures: list[Measure] = []
+    said = answers.said
 
     def add(name: str, values: dict[int, float]) -> None:
         if values:
@@ -295,6 +374,8 @@ def _of_answers(
     add("F1", {at: f1(text[at], asked[at].answers) for at in known})
     for k in (1, 3):
         quotes = {at: [each.quote for each in found[at].citations[:k]] if at in found else [] for at in known}
+        if k == 1:
+            quotes |= {at: [best] for at, best in answers.best.items() if at in quotes}
         add(
             f"answer in the quotes@{k}",
             {at: float(has_answer("\n".join(quotes[at]), asked[at].answers)) for at in known},

@@ -15,6 +15,7 @@ import msgspec
 
 from lianlu.core.errors import DataError
 from lianlu.rag.labelled_rows import rows_of, text_of, yes_or_no
+from lianlu.rag.question import LONGEST_QUESTION
 
 __all__ = ["EvalQuestion", "read_questions"]
 
@@ -66,19 +67,21 @@ def _squad(path: Path) -> Iterator[EvalQuestion]:
             context = paragraph.get("context")
             for asked in _maps(paragraph, "qas"):
                 question = asked.get("question")
-                if not isinstance(question, str) or not question.strip():
+                if not isinstance(question, str) or not any(each.isalnum() for each in question):
                     continue  # DRCD has a few
+                if len(question) > LONGEST_QUESTION:
+                    raise _bad(path, 1, f"the question {str(asked.get('id', ''))!r}: {_too_long(question)}")
                 answers = dict.fromkeys(
-                    each["text"]
+                    _sound(each["text"])
                     for each in _maps(asked, "answers")
                     if isinstance(each.get("text"), str) and each["text"]
                 )
                 yield EvalQuestion(
-                    question=question.strip(),
+                    question=_sound(question).strip(),
                     answers=tuple(answers),
-                    paragraph=context if isinstance(context, str) else "",
+                    paragraph=_sound(context) if isinstance(context, str) else "",
                     is_answerable=not asked.get("is_impossible", False),
-                    place=str(asked.get("id", "")),
+                    place=_sound(str(asked.get("id", ""))),
                 )
 
 
@@ -96,6 +99,8 @@ def _question(row: Any, path: Path, line: int) -> EvalQuestion:
     question = row.get("question") if isinstance(row, dict) else None
     if not isinstance(question, str) or not any(each.isalnum() for each in question):
         raise _bad(path, line, "no `question`")
+    if len(question) > LONGEST_QUESTION:
+        raise _bad(path, line, _too_long(question))
     told = row.get("answerable")
     is_answerable = True if told in (None, "") else yes_or_no(told)
     if is_answerable is None:
@@ -104,7 +109,7 @@ def _question(row: Any, path: Path, line: int) -> EvalQuestion:
     if is_answerable and not answers and not sources:
         raise _bad(path, line, "neither `answer` nor `source`, so nothing can be right")
     return EvalQuestion(
-        question=question.strip(),
+        question=_sound(question).strip(),
         answers=answers,
         sources=sources,
         is_answerable=is_answerable,
@@ -117,7 +122,16 @@ def _texts(row: dict[str, Any], names: tuple[str, ...], path: Path, line: int) -
     listed = [value] if isinstance(value, str) else value
     if not isinstance(listed, (list, tuple)) or not all(isinstance(each, str) and each.strip() for each in listed):
         raise _bad(path, line, f"`{names[-1]}` is {value!r}, neither a text nor a list of texts")
-    return tuple(each.strip() for each in listed)
+    return tuple(_sound(each).strip() for each in listed)
+
+
+def _too_long(question: str) -> str:
+    return f"{len(question)} characters are no question; at most {LONGEST_QUESTION} are read"
+
+
+def _sound(text: str) -> str:
+    """Without halves of surrogate pairs, which JSON can spell and no file can hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _bad(path: Path, line: int, why: str) -> DataError:

@@ -10,13 +10,18 @@ from typing import Any
 
 import pytest
 
-from lianlu.core.errors import BackendError, DataError
-from lianlu.llm import open_backend
+from lianlu.core.errors import BackendError, DataError, UsageError
+from lianlu.core.events import Event, Note, Progress
+from lianlu.core.job import Job
+from lianlu.llm import Backend, FakeBackend, Sampling, open_backend, stored
 from lianlu.rag import build, evaluation
+from lianlu.rag.asking import ask_by_quoting
 from lianlu.rag.base import KnowledgeBase
+from lianlu.rag.config import BaseConfig
 from lianlu.rag.eval_page import evaluation_page
 from lianlu.rag.evaluation import Evaluation, evaluate
 from lianlu.rag.question_files import EvalQuestion
+from lianlu.records import Conversation
 
 TEXTS = {
     "tower.md": "# Tower\n\nThe tower of Sarn is ninety metres high. It was built in 1889.\n",
@@ -99,8 +104,12 @@ def test_ranks_are_worth_what_is_written_down(hits: list[bool], wanted: int, rec
 
 def test_a_paragraph_is_found_in_whatever_document_holds_it(base: KnowledgeBase) -> None:
     asked = EvalQuestion(question="When was it built?", answers=("1889",), paragraph="It was  built in\n1889.")
-    made = evaluate(base, [asked, EvalQuestion(question="Sarn?", answers=("x",), paragraph="nowhere")])
+    events: list[Event] = []
+    made = evaluate(
+        base, [asked, EvalQuestion(question="Sarn?", answers=("x",), paragraph="nowhere")], job=Job("t", events.append)
+    )
     assert values(made)["recall@1"][1] == 2
+    assert ["1 of the 2 paragraphs" in each.text for each in events if isinstance(each, Note)] == [True]
 
 
 def test_unknown_documents_are_named(base: KnowledgeBase) -> None:
@@ -133,6 +142,78 @@ def test_a_model_that_fails_everywhere_is_an_error_and_once_is_told(base: Knowle
     assert [each.what for each in made.misses] == ["failed"]
 
 
+def test_a_model_that_is_gone_is_not_asked_to_the_end(base: KnowledgeBase, tmp_path: Path) -> None:
+    script = (
+        "rules:\n  - match: How high is the tower of Sarn.0\n    reply: The tower is ninety metres high [1].\n"
+        "  - error: {status: 500, message: away}\n"
+    )
+    asked = [EvalQuestion(question=f"How high is the tower of Sarn?{at}", answers=("ninety",)) for at in range(40)]
+    events: list[Event] = []
+    with pytest.raises(BackendError, match="away"):
+        evaluate(base, asked, open_backend=model(tmp_path, script), job=Job("t", events.append))
+    done = [each.done for each in events if isinstance(each, Progress) and each.label == "answering"]
+    assert 1 <= max(done) < 10
+
+
+def test_a_run_that_was_stopped_goes_on_and_pays_nothing_twice(base: KnowledgeBase, tmp_path: Path) -> None:
+    paid: list[str] = []
+    most = 3
+
+    def answer(conversation: Conversation, _: Sampling) -> str:
+        if len(paid) >= most:
+            raise BackendError("llm.server-error", url="fake:", status=500, message="away")
+        paid.append(conversation.messages[-1].text)
+        return "The tower is ninety metres high [1]."
+
+    asked = [
+        EvalQuestion(question=f"How high is the tower of Sarn?{at}", answers=("ninety metres",)) for at in range(14)
+    ]
+
+    def opened() -> Backend:
+        return stored(FakeBackend(answer, fingerprint="one"), tmp_path / "requests.sqlite")
+
+    with pytest.raises(BackendError):
+        evaluate(base, asked, open_backend=opened)
+    assert len(paid) == 3
+    most = 99
+    made = evaluate(base, asked, open_backend=opened)
+    assert len(paid) == len(set(paid)) == 14
+    assert values(made)["answer in the quotes@3"] == (1.0, 14)
+
+
+def test_what_every_question_would_meet_is_raised_as_it_is(base: KnowledgeBase, tmp_path: Path) -> None:
+    asked = [ASKED[0], EvalQuestion(question="tower of Sarn " * 400, answers=("x",))]
+    with pytest.raises(UsageError) as caught:
+        evaluate(base, asked, open_backend=model(tmp_path, "rules:\n  - reply: It is ninety metres high [1].\n"))
+    assert caught.value.code == "rag.long-question"
+
+
+def test_the_best_sentence_need_not_be_the_first_to_be_read(tmp_path: Path) -> None:
+    text = "The kiln of Vera is old and stands by the river.\n\nRuth Amsel lights the kiln of Vera on Tuesdays.\n"
+    (tmp_path / "kiln.md").write_text(text, encoding="utf-8")
+    with build("kiln", [tmp_path / "kiln.md"])[0] as kiln:
+        asked = EvalQuestion(question="Who lights the kiln of Vera on Tuesdays?", answers=("Ruth Amsel",))
+        made = evaluate(kiln, [asked])
+        first = ask_by_quoting(kiln, asked.question).citations[0].quote
+    assert first == "The kiln of Vera is old and stands by the river."
+    assert values(made)["answer in the quotes@1"] == (1.0, 1)
+
+
+def test_words_vectors_and_both_stand_side_by_side(tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for name, text in TEXTS.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    with build("both", [folder], config=BaseConfig(embed="fake:echo"))[0] as both:
+        made = evaluate(both, ASKED)
+    recalls = [each for each in made.measures if each.name == "recall@10"]
+    assert [(each.way, each.value) for each in recalls] == [
+        ("words", 1.0),
+        ("vectors", 1.0),
+        ("words and vectors", 1.0),
+    ]
+
+
 def test_the_page_holds_figures_curve_and_misses(base: KnowledgeBase) -> None:
     from lianlu.page import render
 
@@ -141,6 +222,9 @@ def test_the_page_holds_figures_curve_and_misses(base: KnowledgeBase) -> None:
     )
     html = render(evaluation_page(evaluate(base, [*ASKED, wrong])), "zh")
     assert "recall@5" in html
+    assert "召回率@5" in html
+    assert "此库的阈值" in html
+    assert "应为：a hundred" in html
     assert "何时拒答" in html
     assert "<b>How high" not in html
 

@@ -18,6 +18,7 @@ SQUAD = {
                         {"id": "a", "question": "塔多高？", "answers": [{"text": "三百米"}, {"text": "三百米"}]},
                         {"id": "b", "question": "谁建的？", "answers": [], "is_impossible": True},
                         {"id": "c", "question": " ", "answers": [{"text": "x"}]},
+                        {"id": "d", "question": "？", "answers": [{"text": "x"}]},
                     ],
                 },
                 {"context": 3, "qas": "none"},
@@ -76,6 +77,8 @@ def test_tables_are_read_by_their_head(tmp_path: Path) -> None:
         ("q.jsonl", '{"question": "问"}\n'.encode("gbk"), 1, "UTF-8"),
         ("q.csv", 'question,answer\n"a,b\n', 2, "end of data"),
         ("q.json", '{"data": ', 1, "Expecting"),
+        ("q.jsonl", '\n{"question": "' + "a " * 3000 + '", "answer": "b"}', 2, "6000 characters"),
+        ("q.json", '{"data": [{"paragraphs": [{"qas": [{"id": "z9", "question": "' + "a" * 4001 + '"}]}]}]}', 1, "z9"),
         ("q.json", "[]", 1, "SQuAD"),
         ("q.json", "[" * 100_000, 1, ""),
     ],
@@ -86,6 +89,15 @@ def test_wrong_lines_are_named(name: str, content: str | bytes, line: int, why: 
     assert (caught.value.code, caught.value.facts["line"]) == ("rag.bad-question", line)
     assert why in caught.value.message("en")
     assert caught.value.hint("zh")
+
+
+def test_halves_of_surrogate_pairs_do_no_harm(tmp_path: Path) -> None:
+    asked = {"question": "what\ud800?", "answers": [{"text": "\udc00nine"}], "id": "\ud800"}
+    squad = {"data": [{"paragraphs": [{"context": "The tower \ud83d is nine.", "qas": [asked]}]}]}
+    rows = written(tmp_path, "q.jsonl", json.dumps({"question": "what\ud800?", "answer": "nine\ud800"}))
+    for (found,) in (read_questions(written(tmp_path, "s.json", json.dumps(squad))), read_questions(rows)):
+        assert found.question == "what??"
+        assert f"{found.paragraph}{found.answers}{found.place}".encode()
 
 
 @pytest.mark.parametrize(("name", "content"), [("q.jsonl", "\n"), ("q.csv", "question\n"), ("q.json", '{"data": []}')])
