@@ -18,6 +18,7 @@ __all__ = ["TableRow", "row_blocks"]
 
 _SIZE = 300  # in Chinese characters, below the 400 of a chunk
 _LOOKED_AT = 100
+_MOST_COLUMNS = 512  # the cells of further ones stand together in the last: the names are repeated in every piece
 
 
 def _words(listed: str) -> tuple[str, ...]:
@@ -28,6 +29,10 @@ def _words(listed: str) -> tuple[str, ...]:
 _QUESTIONS = _words("question questions query 问题 問題 提问 标准问题 标准问 用户问题 问句 问 prompt instruction q")
 _ANSWERS = _words("answer answers 答案 标准答案 回答 答复 回复 答 response reply output completion a")
 _NUMBER = re.compile(r"[-+]?[\d.,]*\d[\d.,]*%?")
+_MOMENT = re.compile(
+    r"(?:19|20)\d\d(?:[-/.]\d{1,2}){0,2}(?:[ T]\d{1,2}:\d\d\S*)?|(?:19|20)\d\d年(?:\d{1,2}月(?:\d{1,2}日)?)?"
+)
+_ADDRESS = re.compile(r"https?://\S+|[^@\s]+@[^@\s]+\.\w+")
 _MARKS = re.compile(r"([\\|])")
 
 
@@ -54,17 +59,17 @@ def row_blocks(rows: Iterable[TableRow], level: int = 2) -> Iterator[Block]:
     if not looked_at:
         return
     first = looked_at[0].cells
-    width = max(_width(row) for row in looked_at)
+    width = min(max(_width(row) for row in looked_at), _MOST_COLUMNS)
     others = chain(looked_at[1:], filled)
-    if not _are_names(first):
-        yield from _tables(("",) * width, chain(looked_at[:1], others))
+    if not _are_names(first, looked_at[1:]):
+        yield from _tables((), width, chain(looked_at[:1], others))
         return
     asked, answered = _column(first, _QUESTIONS), _column(first, _ANSWERS)
     if asked is not None and answered is not None:
         for row in others:
             yield from _pair(first, row, asked, answered, level)
         return
-    yield from _tables([*first, *[""] * (width - len(first))][:width], others)
+    yield from _tables(first, width, others)
 
 
 def _filled(row: TableRow) -> int:
@@ -75,10 +80,18 @@ def _width(row: TableRow) -> int:
     return max(at for at, cell in enumerate(row.cells, start=1) if cell.strip())
 
 
-def _are_names(cells: Sequence[str]) -> bool:
-    """Names are words, each once; a row of a table without a head has numbers or repeats itself."""
-    words = [cell.strip() for cell in cells if cell.strip()]
-    return len(set(words)) == len(words) and not any(_NUMBER.fullmatch(word) for word in words)
+def _are_names(cells: Sequence[str], others: Sequence[TableRow]) -> bool:
+    """Names are words, each once; a row of a table without a head has numbers, addresses or repeats itself."""
+    words = {at: cell.strip() for at, cell in enumerate(cells[:_MOST_COLUMNS]) if cell.strip()}
+    return len(set(words.values())) == len(words) and all(_is_name(word, at, others) for at, word in words.items())
+
+
+def _is_name(word: str, at: int, others: Sequence[TableRow]) -> bool:
+    """A year or a month names a column of numbers that are none themselves: sales under 2023 and 2024."""
+    if _MOMENT.fullmatch(word):
+        below = [_cell(row, at).strip() for row in others]
+        return any(_NUMBER.fullmatch(value) and not _MOMENT.fullmatch(value) for value in below)
+    return not _NUMBER.fullmatch(word) and not _ADDRESS.fullmatch(word)
 
 
 def _column(names: Sequence[str], wanted: Sequence[str]) -> int | None:
@@ -106,27 +119,27 @@ def _cell(row: TableRow, at: int) -> str:
     return row.cells[at] if at < len(row.cells) else ""
 
 
-def _tables(names: Sequence[str], rows: Iterable[TableRow]) -> Iterator[Block]:
+def _tables(names: Sequence[str], width: int, rows: Iterable[TableRow]) -> Iterator[Block]:
+    head = f"{_line(names, width)}\n|{' --- |' * width}"
     lines: list[str] = []
     spans: list[Span] = []
     size = 0
     for row in rows:
-        line = _line(row.cells, len(names))
+        line = _line(row.cells, width)
         added = text_size(line)
         if lines and size + added > _SIZE:
-            yield _table(names, lines, spans)
+            yield _table(head, lines, spans)
             lines, spans, size = [], [], 0
         lines.append(line)
         spans += [row.span] if row.span else []
         size += added
     if lines:
-        yield _table(names, lines, spans)
+        yield _table(head, lines, spans)
 
 
-def _table(names: Sequence[str], lines: Sequence[str], spans: Sequence[Span]) -> Block:
-    head = (_line(names, len(names)), f"|{' --- |' * len(names)}")
+def _table(head: str, lines: Sequence[str], spans: Sequence[Span]) -> Block:
     span = _around(spans[0], spans[-1]) if spans else None
-    return Block(kind="table", markdown="\n".join((*head, *lines)), span=span)
+    return Block(kind="table", markdown="\n".join((head, *lines)), span=span)
 
 
 def _around(first: Span, last: Span) -> Span:

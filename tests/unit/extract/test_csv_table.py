@@ -5,7 +5,7 @@ import pytest
 from lianlu.core.errors import DataError
 from lianlu.extract.csv_table import read
 from lianlu.extract.reader import ReadConfig
-from lianlu.records import Document
+from lianlu.records import Document, Span
 from made_files import source_of
 
 
@@ -31,6 +31,29 @@ def test_the_mark_between_cells_is_told(mark: str) -> None:
 
 def test_the_ending_tells_of_tabs() -> None:
     assert table(b"a, b\tc, d\n1, 2\t3, 4\n", "a.tsv").markdown.splitlines()[2] == "| 1, 2 | 3, 4 |"
+
+
+@pytest.mark.parametrize("mark", [",", ";", "|"])
+def test_marks_inside_of_quotes_do_not_count(mark: str) -> None:
+    others = ",;|".replace(mark, "")
+    text = f"name{mark}what\n" + f'x{mark}"a{others[0]} b{others[1]} c{others[0]} d"\n' * 5
+    assert table(text.encode()).markdown.splitlines()[0] == "| name | what |"
+
+
+def test_the_first_line_of_excel_says_the_mark() -> None:
+    assert table(b"sep=;\na,b;c\n1,2;3\n").markdown == "| a,b | c |\n| --- | --- |\n| 1,2 | 3 |"
+    assert table(b"sep=;\na;b\n1;2\n").blocks[0].span == Span(start=10, end=13, first_line=3, last_line=3)
+
+
+@pytest.mark.parametrize("after", ["", "Cyd,fine\n" * 20, '"Dan" said,"hm\n'], ids=["end", "rows", "another"])
+def test_a_quote_that_nothing_closes_takes_no_rows(after: str) -> None:
+    found = table(f'name,said\nAnn,"hello\nBob,fine\nCyd,ok\n{after}'.encode())
+    assert found.markdown.splitlines()[2:5] == ['| Ann | "hello |', "| Bob | fine |", "| Cyd | ok |"]
+
+
+def test_a_cell_of_several_lines_is_kept_whole() -> None:
+    found = table(b'name,address\nAnn,"12 Main St\nSpringfield, IL\nUSA"\nBob,"5"" pipe"\n')
+    assert found.markdown.splitlines()[2:] == ["| Ann | 12 Main St Springfield, IL USA |", '| Bob | 5" pipe |']
 
 
 def test_a_row_is_traced_to_its_lines() -> None:

@@ -21,6 +21,39 @@ def test_without_names_the_first_row_is_a_row() -> None:
     assert blocks(("a", "a"), ("b", "c"))[0][1].startswith("|  |  |")
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("country", "2023", "2024"), ("China", "5.2", "5.0")),
+        (("", "2024-01", "2024-02"), ("rain", "1", "20")),
+        (("name", "2023年", "2024年"), ("a", "17", "18%")),
+    ],
+)
+def test_years_may_be_names_of_columns(first: tuple[str, ...], second: tuple[str, ...]) -> None:
+    assert blocks(first, second)[0][1].splitlines()[0] == "| " + " | ".join(first) + " |"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("Ann", "2019"), ("Bob", "2021")),
+        (("2024-01-01 10:00", "rain"), ("2024-01-02 11:00", "sun")),
+        (("Ann", "ann@example.com"), ("Bob", "bob@example.com")),
+        (("a page", "https://example.com/a"), ("b page", "https://example.com/b")),
+    ],
+)
+def test_a_row_of_values_is_no_head(first: tuple[str, ...], second: tuple[str, ...]) -> None:
+    assert blocks(first, second)[0][1].splitlines()[0] == "|  |  |"
+
+
+def test_a_table_of_very_many_columns_keeps_every_cell() -> None:
+    ((_, text),) = blocks(tuple(f"n{at}" for at in range(2000)), tuple(f"v{at}" for at in range(2000)))
+    names, marks, values = text.splitlines()
+    assert marks.count("---") == names.count(" | ") + 1 == values.count(" | ") + 1 == 512
+    assert names.endswith(" n1998 n1999 |")
+    assert values.endswith(" v1998 v1999 |")
+
+
 def test_rows_of_other_lengths_keep_every_cell() -> None:
     found = blocks(("a", "b"), ("1", "2", "", "4"), ("1",), *[("x", "y")] * 120, ("1", "2", "3", "4", "5", "", "7"))
     lines = found[0][1].splitlines()
