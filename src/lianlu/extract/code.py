@@ -77,6 +77,7 @@ LANGUAGES = {
 """What files are written in, by their ending."""
 NAMES = {"Makefile": "makefile", "Dockerfile": "dockerfile", "CMakeLists.txt": "cmake", "Jenkinsfile": "groovy"}
 """And by their whole name."""
+_MINIFIED = (".min.js", ".min.css", ".min.mjs")
 _LOCKS = ("package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "composer.lock")
 
 _LONGEST_MEAN_LINE = 400
@@ -117,7 +118,8 @@ def read(content: bytes, source: Source, config: ReadConfig) -> Document:  # noq
     lines = Lines(decoded.text)
     if path.name in _LOCKS:
         raise DataError("extract.lock-file")
-    if len(decoded.text) > _LONG_FILE and len(decoded.text) > _LONGEST_MEAN_LINE * len(lines):
+    is_long = len(decoded.text) > _LONG_FILE or path.name.endswith(_MINIFIED)
+    if is_long and len(decoded.text) > _LONGEST_MEAN_LINE * len(lines):
         raise DataError("extract.generated", mean=len(decoded.text) // len(lines))
     language = NAMES.get(path.name) or LANGUAGES.get(path.suffix.lower().removeprefix("."), "")
     parts = _python(lines) if language == "python" else _at_the_margin(lines, language)

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from lianlu.extract.commonmark import Part, parts
+from lianlu.extract.front_matter import front_matter
 from lianlu.extract.html_blocks import blocks_of, parse_html
 from lianlu.extract.lines import Lines
 from lianlu.extract.reader import ReadConfig, document_of
@@ -22,9 +23,6 @@ from lianlu.text.decode import decode
 
 __all__ = ["markdown_blocks", "plain_words", "read"]
 
-_FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(?P<yaml>.*?)(?:\r?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|$)", re.DOTALL)
-_LONGEST_FRONT_MATTER = 64_000
-_ALIAS = re.compile(r"(?:^|[\s:\[{,-])[&*][\w-]", re.MULTILINE)
 # No part of these may run on past the next mark of its own kind: text like `![![![` would cost its length squared.
 _IMAGE = re.compile(
     r"!\[(?P<alt>[^\[\]]*)\](?:\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*(?:\s+(?:\"[^\"()]*\"|'[^'()]*'))?\)|\[[^\[\]]*\])"
@@ -48,11 +46,11 @@ def read(content: bytes, source: Source, config: ReadConfig) -> Document:  # noq
     """
     decoded = decode(content)
     lines = Lines(decoded.text)
-    first, meta = _front_matter(decoded.text)
-    meta["encoding"] = decoded.encoding
+    front = front_matter(decoded.text)
+    meta: dict[str, Any] = {**front.meta, "encoding": decoded.encoding}
     if decoded.replaced:
         meta["replaced"] = decoded.replaced
-    blocks = list(_blocks(lines, _line_after(lines, first), len(lines), 0))
+    blocks = list(_blocks(lines, _line_after(lines, front.end), len(lines), 0))
     named = meta.get("title")
     title = str(named) if isinstance(named, (str, int, float)) else _first_heading(blocks)
     return document_of(source, blocks, title=title, meta=meta)
@@ -184,35 +182,6 @@ def _is_badge(markdown: str) -> bool:
 
 def _has_words(text: str) -> bool:
     return any(character.isalnum() for character in text)
-
-
-def _front_matter(text: str) -> tuple[int, dict[str, Any]]:
-    """Where the text after the front matter begins, and what the front matter says."""
-    found = _FRONT_MATTER.match(text) if text.startswith("---") else None
-    if found is None or len(found["yaml"]) > _LONGEST_FRONT_MATTER:
-        return 0, {}
-    if _ALIAS.search(found["yaml"]):  # aliases of aliases grow without limit
-        return found.end(), {}
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        loaded = YAML(typ="safe", pure=True).load(found["yaml"])
-    except (YAMLError, ValueError):
-        return 0, {}
-    if not isinstance(loaded, dict):
-        return 0, {}
-    return found.end(), {str(key): _plain(value) for key, value in loaded.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    return str(value)
 
 
 def _line_after(lines: Lines, offset: int) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from lianlu.extract.front_matter import dated
 from lianlu.extract.html_blocks import blocks_of, markdown_table, parse_html
 from lianlu.extract.lines import Lines
 from lianlu.extract.reader import ReadConfig, document_of
@@ -64,7 +65,8 @@ def read(content: bytes, source: Source, config: ReadConfig) -> Document:  # noq
     lines = Lines(decoded.text)
     reader = _Reader(lines)
     blocks = list(reader.blocks(0, len(lines), 0, 0))
-    return document_of(source, blocks or reader.contents, meta={"encoding": decoded.encoding})
+    meta = {**dated(reader.facts), "encoding": decoded.encoding}
+    return document_of(source, blocks or reader.contents, meta=meta)
 
 
 def inline_markdown(text: str) -> str:
@@ -116,6 +118,7 @@ class _Reader:
         self._text = [lines[line].expandtabs(8).rstrip() for line in range(len(lines))]
         self._styles: list[tuple[str, bool]] = []
         self.contents: list[Block] = []  # of toctrees: read only where a page has nothing else
+        self.facts: dict[str, str] = {}  # what the page says of itself at its top
 
     def blocks(self, first: int, end: int, indent: int, depth: int) -> Iterator[Block]:
         line = first
@@ -369,6 +372,7 @@ class _Reader:
     def _fields(self, line: int, end: int, indent: int) -> tuple[list[Block], int]:
         """`:name: value` lines: facts about the document at its top, a list elsewhere."""
         items: list[str] = []
+        facts: dict[str, str] = {}
         first = line
         while line < end and (found := _FIELD.match(self._text[line][indent:])):
             stop = self._body_end(line, end, indent)
@@ -376,8 +380,12 @@ class _Reader:
             value = inline_markdown(f"{found['value'] or ''} {rest}".strip())
             if value:
                 items.append(f"- **{found['name']}**: {value}")
+                facts[found["name"].lower()[:60]] = value[:300]
             line = stop
-        is_top = not any(self._text[each] for each in range(first))
+        above = [self._text[each] for each in range(first) if self._text[each]]
+        is_top = not above
+        if is_top or (len(above) <= 3 and len(set(above[-1])) == 1):  # right below the underlined title
+            self.facts |= facts
         return ([] if is_top or not items else [self._block("list", "\n".join(items), first, line)]), line
 
     def _paragraph(self, line: int, end: int, indent: int, depth: int) -> tuple[list[Block], int]:

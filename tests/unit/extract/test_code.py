@@ -109,6 +109,8 @@ def test_every_listing_is_the_lines_it_says() -> None:
     ("name", "text", "why"),
     [
         ("app.min.js", "var a=1;" * 10_000, "extract.generated"),
+        ("app.js", "var a=1;" * 10_000, "extract.generated"),
+        ("small.min.css", "a{b:c}" * 100, "extract.generated"),
         ("package-lock.json", '{\n "a": 1\n}', "extract.lock-file"),
         ("a.py", "\n\n  \n", "extract.no-content"),
     ],

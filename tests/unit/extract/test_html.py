@@ -1,6 +1,7 @@
 # ruff: noqa: RUF005 - lists of samples read best in rows
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -195,3 +196,45 @@ def test_main_content_of_real_pages_is_found() -> None:
         junk += sum(" ".join(words.split()) in text for words in page["without"])
     precision, recall = right / (right + junk), right / (right + missed)
     assert 2 * precision * recall / (precision + recall) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("<meta name=DC.date.issued content=2024-03-05>", ""),
+        ("<meta property=og:updated_time content='2024-03-05T10:00:00+08:00'>", ""),
+        ("<meta name=date content=soon><meta name=pubdate content='March 5, 2024'>", ""),
+        ('<script type="application/ld+json">{"dateModified": "2025-01-01", "datePublished": "2024-03-05"}</script>', ""),
+        ("", "<time datetime=2024-03-05T08:00>yesterday</time>"),
+        ("", "<time>2024年3月5日</time>"),
+        ("", "<time itemprop=datePublished datetime=2024-03-05></time><time datetime=2024-02-01>an event</time>"),
+        ("<meta name=date content=2024-03-05>", "<time datetime=2020-01-01></time>"),
+    ],
+)  # fmt: skip
+def test_the_day_of_a_page_is_found_where_pages_say_it(head: str, body: str) -> None:
+    assert (
+        document(f"<head>{head}</head><body><article>{body}<p>{PROSE}</p></article></body>").meta["date"]
+        == "2024-03-05"
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<time datetime=2024-03-05></time><time datetime=2024-03-06></time>",
+        "<time>12:30</time>",
+        "<script>var x = {'datePublished': '2024-03-05'}</script>",
+        '<script type="application/ld+json">{"datePublished": {"a": [1, 2</script>',
+    ],
+    ids=["a list of news", "an hour", "another script", "broken data"],
+)
+def test_no_day_is_guessed(body: str) -> None:
+    assert "date" not in document(f"<body>{body}<p>{PROSE}</p></body>").meta
+
+
+@pytest.mark.skipif("LIANLU_TEST_DATA" not in os.environ, reason="LIANLU_TEST_DATA is not set")
+def test_days_are_found_on_real_pages() -> None:
+    pages = sorted(Path(os.environ["LIANLU_TEST_DATA"], "article_extraction", "html").glob("*.gz"))[:80:4]
+    days = [document(gzip.decompress(page.read_bytes())).meta.get("date", "") for page in pages]
+    assert len(pages) == 20
+    assert sum(re.fullmatch(r"20\d\d-\d\d-\d\d", day) is not None for day in days) >= 15

@@ -69,6 +69,31 @@ def test_notebooks_of_the_third_format_are_read() -> None:
     assert notebook(old).markdown == "## Old\n\n```python\nprint(1)\n```"
 
 
+def test_images_of_all_kinds_are_counted_and_left_out() -> None:
+    found = notebook(
+        {
+            "cells": [
+                cell("markdown", "![kiln](attachment:a.png)", attachments={"a.png": {"image/png": "aGk="}}),
+                cell("code", "plot()", outputs=[{"output_type": "pyout", "png": "aGk=", "text": ["<Figure>"]}]),
+            ]
+        }
+    )
+    assert found.meta["images_left_out"] == 2
+    assert "aGk=" not in found.markdown
+    assert "Figure" not in found.markdown
+
+
+@pytest.mark.parametrize("kind", ["raw", "markdown"])
+def test_front_matter_is_meta_and_no_text(kind: str) -> None:
+    found = notebook({"cells": [cell(kind, "---\ntitle: T\ndate: 2024-3-5\n---\n"), cell("markdown", "Text.")]})
+    assert (found.title, found.meta["date"], found.markdown) == ("T", "2024-03-05", "Text.")
+
+
+def test_the_language_is_a_name_and_no_more() -> None:
+    found = notebook({"metadata": {"language_info": {"name": "C++\n```\nx"}}, "cells": [cell("code", "int x;")]})
+    assert found.markdown == "```c++x\nint x;\n```"
+
+
 def test_long_output_is_cut_and_says_so() -> None:
     found = notebook({"cells": [cell("code", "x", outputs=[{"output_type": "stream", "text": "line\n" * 5000}])]})
     assert len(found.markdown) < 2200
@@ -87,6 +112,9 @@ def test_a_fence_is_longer_than_those_inside() -> None:
         ([], "extract.broken"),
         ({"cells": "none"}, "extract.broken"),
         ({"metadata": {}}, "extract.broken"),
+        ({"worksheets": "none"}, "extract.broken"),
+        ({"worksheets": [1, {}, {"cells": 5}, {"cells": None}]}, "extract.no-content"),
+        (b'{"cells": [{"cell_type": "markdown", "source": "\\ud800"}]}', "extract.broken"),
         ({"cells": []}, "extract.no-content"),
         ({"cells": [1, None, cell("code", None), cell("markdown", {}), cell("?", "x")]}, "extract.no-content"),
         (

@@ -164,3 +164,16 @@ def test_words_of_real_documentation_are_kept() -> None:
     assert found.title == "修改训练配置"
     assert "XTuner 的训练由 MMEngine" in found.markdown
     assert "max_length = 2048  # 设置训练数据截断长度" in found.markdown
+
+
+@pytest.mark.parametrize("title", ["", "Title\n=====\n\n", "=====\nTitle\n=====\n\n"])
+def test_what_a_page_says_of_itself_is_kept(title: str) -> None:
+    found = document(
+        f":Author: Ann\n:Date: 5 March 2024\n\n{title}Text.\n" if not title else f"{title}:Date: 2024-3-5\n\nText.\n"
+    )
+    assert found.meta["date"] == "2024-03-05"
+    assert "Text." in found.markdown
+
+
+def test_fields_further_down_say_nothing_of_the_page() -> None:
+    assert "date" not in document("Title\n=====\n\nA paragraph.\n\n:Date: 2024-03-05\n").meta
