@@ -8,6 +8,7 @@
     ---
     # Role: …
 
+Lines that are exactly `system:`, `user:` or `assistant:` begin messages; without them the body is the system prompt.
 A file without front matter is a prompt too: its framework is recognised, its variables are the `{{slots}}` in it. Files
 that end in .json, .yaml or .yml hold the prompt as maps and lists.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,8 +28,10 @@ from pydantic import Field
 from lianlu.core.errors import UsageError
 from lianlu.core.i18n import Text, suggest
 from lianlu.core.recipe import Recipe, Tree, check, parse_tree
+from lianlu.prompt.include import expanded, included, read_text
 from lianlu.prompt.model import Prompt, Syntax
-from lianlu.prompt.render import parse, variables_of
+from lianlu.prompt.render import parse, source, unclosed_variable, variables_of
+from lianlu.prompt.roles import RoleMessage, split_roles
 
 __all__ = ["Head", "PromptFile", "Variable", "find_prompt", "parse_file", "read_file", "shipped"]
 
@@ -58,25 +62,70 @@ class Head(Recipe):
     framework: str = Field(default="", description="langgpt, costar or crispe; by default recognised")
     description: str = Field(default="", description="what the prompt is for")
     variables: dict[str, Variable] = Field(default_factory=dict, description="its variables by name")
+    cases: str = Field(default="", description="file of its test cases, relative to this one")
+    asserts: tuple[Any, ...] = Field(
+        default=(), validation_alias="assert", description="assertions that every answer must pass"
+    )
+    knowledge: str = Field(
+        default="", description="knowledge base of the modules Knowledge, RAG and Quote, by name or folder"
+    )
+    vote: int = Field(default=1, ge=1, le=64, description="ask so many times and take what most answers say")
+    meta: dict[str, Any] = Field(default_factory=dict, description="what other tools keep here; passed on untouched")
 
 
 @dataclass(frozen=True)
 class PromptFile:
-    """A prompt with what its file says of it. `head_text` is the front matter as written, `---` lines included."""
+    """A prompt with what its file says of it.
+
+    Attributes:
+        prompt: the system message, structured.
+        head_text: the front matter as written, `---` lines included.
+        lead: what stands between the front matter and the system's words: a line `system:`, or nothing.
+        messages: what follows the system message.
+        origin: the file, for messages and for what it includes.
+    """
 
     prompt: Prompt
     head: Head
     head_text: str = ""
+    lead: str = ""
+    messages: tuple[RoleMessage, ...] = ()
+    origin: str = "prompt"
 
     @property
     def name(self) -> str:
         return self.head.name or self.prompt.name
 
     @property
+    def first_line(self) -> int:
+        """Line of the file at which the system's words begin."""
+        return (self.head_text + self.lead).count("\n") + 1
+
+    @property
+    def text(self) -> str:
+        """The whole file, as written where nothing was changed."""
+        return self.head_text + self.lead + source(self.prompt) + "".join(each.source for each in self.messages)
+
+    @cached_property
+    def system_text(self) -> str:
+        """The system's words with what they include. Raises as `include.expanded`."""
+        return expanded(source(self.prompt), Path(self.origin), first_line=self.first_line)
+
+    @cached_property
+    def message_texts(self) -> tuple[str, ...]:
+        """The words of the further messages with what they include. Raises as `include.expanded`."""
+        return tuple(expanded(each.text, Path(self.origin), first_line=each.line) for each in self.messages)
+
+    def files(self) -> tuple[Path, ...]:
+        """The files that it includes. Raises as `include.expanded`."""
+        own = Path(self.origin)
+        texts = (source(self.prompt), *(each.text for each in self.messages))
+        return tuple(dict.fromkeys(path for text in texts for path in included(text, own)))
+
+    @property
     def variables(self) -> dict[str, Variable]:
         """Declared variables first, then those that only stand in the text."""
-        texts = [self.prompt.preamble, *(module.source for module in self.prompt.modules)]
-        found = {name: Variable() for text in texts for name in variables_of(text)}
+        found = {name: Variable() for text in (self.system_text, *self.message_texts) for name in variables_of(text)}
         return {
             **self.head.variables,
             **{name: each for name, each in found.items() if name not in self.head.variables},
@@ -86,9 +135,10 @@ class PromptFile:
         """A value for every variable: the given ones, checked, and the defaults.
 
         Raises:
-            UsageError: prompt.unknown-variable, prompt.missing-variable, prompt.bad-variable
+            UsageError: prompt.unknown-variable, prompt.missing-variable, prompt.bad-variable, prompt.unclosed-variable
         """
         known = self.variables
+        self._check_slots()
         for name in given:
             if name not in known:
                 raise UsageError("prompt.unknown-variable", name=name, suggestion=suggest(name, known))
@@ -100,6 +150,15 @@ class PromptFile:
                 raise UsageError("prompt.missing-variable", name=name, given=listed or Text("none", "无"))
             values[name] = _typed(name, value, variable.type)
         return values
+
+    def _check_slots(self) -> None:
+        places = [(self.first_line, source(self.prompt)), *((each.line, each.text) for each in self.messages)]
+        for line, text in places:
+            at = unclosed_variable(text)
+            if at is not None:
+                begins = text.count("\n", 0, at)
+                shown = text[at : at + 40].split("\n")[0]
+                raise UsageError("prompt.unclosed-variable", at=f"{self.origin}:{line + begins}", shown=shown)
 
 
 def _typed(name: str, value: Any, kind: VariableType) -> Any:
@@ -130,9 +189,19 @@ def parse_file(text: str, origin: str = "prompt", *, framework: str = "", syntax
     body = text[len(head_text) :]
     if not body.strip():
         raise UsageError("prompt.empty", path=origin)
-    prompt = parse(body, framework or head.framework or None, syntax=syntax, origin=origin)
+    messages = split_roles(body, head_text.count("\n") + 1) if syntax == "markdown" else ()
+    spoken = messages[0] if messages and messages[0].role == "system" else None
+    words = body if syntax != "markdown" else spoken.text if spoken else ""
+    prompt = parse(words, framework or head.framework or None, syntax=syntax, origin=origin)
     name = head.name or prompt.name or Path(origin).stem
-    return PromptFile(msgspec.structs.replace(prompt, name=name), head, head_text)
+    return PromptFile(
+        msgspec.structs.replace(prompt, name=name),
+        head,
+        head_text,
+        lead=spoken.mark if spoken else "",
+        messages=messages[1:] if spoken else messages,
+        origin=origin,
+    )
 
 
 def _head(yaml: str, origin: str) -> Head:
@@ -151,16 +220,10 @@ def read_file(path: Path, *, framework: str = "") -> PromptFile:
 
     Raises:
         UsageError: file.missing, file.unreadable, prompt.not-text, and those of `parse_file`
+        LimitError: prompt.too-large
     """
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise UsageError("file.missing", path=str(path)) from None
-    except UnicodeDecodeError:
-        raise UsageError("prompt.not-text", path=str(path)) from None
-    except OSError as error:
-        raise UsageError("file.unreadable", path=str(path), why=error.strerror or str(error)) from None
-    return parse_file(text, str(path), framework=framework, syntax=_SYNTAX.get(path.suffix.lower(), "markdown"))
+    syntax = _SYNTAX.get(path.suffix.lower(), "markdown")
+    return parse_file(read_text(path), str(path), framework=framework, syntax=syntax)
 
 
 def find_prompt(name: str) -> Path:
@@ -183,4 +246,4 @@ def shipped() -> dict[str, Path]:
     package = Path(__file__).resolve().parents[1]
     roots: Iterable[Path] = (package / "_examples" / "prompts", package.parents[1] / "examples" / "prompts")
     root = next((root for root in roots if root.is_dir()), None)
-    return {path.stem: path for path in sorted(root.glob("*.md"))} if root else {}
+    return {path.stem: path for path in sorted(root.glob("*.md")) if path.name != "README.md"} if root else {}

@@ -20,10 +20,11 @@ from lianlu.prompt.model import Prompt, Syntax
 from lianlu.prompt.modules import Names
 from lianlu.prompt.tree import from_tree, to_json, to_tree, to_yaml
 
-__all__ = ["Format", "fill", "parse", "render", "source", "variables_of"]
+__all__ = ["Format", "fill", "parse", "render", "source", "unclosed_variable", "variables_of"]
 
 Format = Literal["md", "json", "yaml"]
-_SLOT = re.compile(r"(?P<escaped>\\)?\{\{(?P<name>[^{}\n]{1,80})\}\}")
+_SLOT = re.compile(r"(?P<escaped>\\)?\{\{(?!>)(?P<name>[^{}\n]{1,80})\}\}")
+_UNCLOSED = re.compile(r"(?<![\\{])\{\{[ \t]*[^\W\d][\w.-]{0,79}[ \t]*(?:\}(?!\})|\n|\Z)")
 
 
 def parse(text: str, name: str | None = None, *, syntax: Syntax | None = None, origin: str = "prompt") -> Prompt:
@@ -128,6 +129,16 @@ def variables_of(text: str) -> list[str]:
     """Names of the variables of a text, in order of first use."""
     found = (match["name"].strip() for match in _SLOT.finditer(text) if not match["escaped"])
     return list(dict.fromkeys(found))
+
+
+def unclosed_variable(text: str) -> int | None:
+    """Where a variable begins that nothing closes: `{{name` or `{{name}`, at the end of a line or followed by one brace.
+
+    >>> unclosed_variable("of {{letter} in {{word}}")
+    3
+    """
+    found = _UNCLOSED.search(text)
+    return found.start() if found else None
 
 
 def fill(text: str, variables: Mapping[str, Any]) -> str:

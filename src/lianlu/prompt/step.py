@@ -19,7 +19,7 @@ from lianlu.core.recipe import Recipe
 from lianlu.core.step import Outside, PathInput, Step, Summary
 from lianlu.prompt.file import PromptFile, find_prompt, parse_file, read_file
 from lianlu.prompt.framework import framework
-from lianlu.prompt.render import Format, render
+from lianlu.prompt.render import Format, fill, parse, render, source, variables_of
 
 __all__ = ["RENDER", "PromptRender", "PromptRenderRecipe", "rendered"]
 
@@ -58,7 +58,7 @@ class PromptRender(Step):
         """The prompt file. Raises UsageError file.missing."""
         if recipe.file is not None:
             path = find_prompt(recipe.file)
-            yield PathInput(path, (path,))
+            yield PathInput(path, (path, *read_file(path, framework=recipe.framework).files()))
 
     def run(self, recipe: PromptRenderRecipe, inputs: Mapping[str, Files], job: Job) -> Summary:  # noqa: ARG002
         """Fill `prompt`.
@@ -86,9 +86,25 @@ RENDER = PromptRender()
 
 
 def rendered(file: PromptFile, values: Mapping[str, Any], *, format: Format | None = "md", normal: bool = False) -> str:
-    """The text for a model: as written where the framework sends that, else composed."""
+    """The text for a model: as written where the framework sends that, else composed; what is included in its place.
+
+    Of a file with messages of several roles, all of them under their role lines.
+    """
     as_written = framework(file.prompt.framework).sends_as_written
-    return render(file.prompt, values, format=format, normal=normal or not as_written)
+    prompt = file.prompt
+    if file.system_text != source(prompt):
+        prompt = parse(file.system_text, prompt.framework, syntax=prompt.syntax)
+    used = variables_of(source(prompt))
+    known = {name: value for name, value in values.items() if name in used}
+    text = render(prompt, known, format=format, normal=normal or not as_written)
+    if format not in (None, "md") or not file.messages:
+        return text
+    pieces = [f"system:\n{text.strip()}\n"] if text.strip() else []
+    pieces += [
+        f"{each.role}:\n{fill(words, values).strip()}\n"
+        for each, words in zip(file.messages, file.message_texts, strict=True)
+    ]
+    return "\n".join(pieces)
 
 
 def _described(file: PromptFile, values: Mapping[str, Any], recipe: PromptRenderRecipe) -> bytes:

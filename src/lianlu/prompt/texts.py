@@ -75,4 +75,142 @@ ERRORS: dict[str, ErrorText] = {
         Text("{path} of a prompt artifact cannot be read: {why}", "无法读取提示词产物中的 {path}：{why}"),
         Text("make it again with the step prompt.render", "请用 prompt.render 步骤重新生成"),
     ),
+    "prompt.too-large": ErrorText(
+        Text("{path!r} is longer than {limit} bytes", "{path!r} 超过 {limit} 字节"),
+        Text(
+            "no model reads a prompt of that size: put the material into a knowledge base (`lianlu rag build`)",
+            "没有模型会读这么长的提示词：请把资料放进知识库（`lianlu rag build`）",
+        ),
+    ),
+    "prompt.include-loop": ErrorText(
+        Text("{at}: {path!r} includes this file again", "{at}：{path!r} 又包含了本文件"),
+        Text("remove one of the two {{{{> …}}}} lines", "请删去两处 {{{{> …}}}} 之一"),
+    ),
+    "prompt.include-missing": ErrorText(
+        Text("{at}: there is no file {path!r} to include", "{at}：没有可供包含的文件 {path!r}"),
+        Text("paths are relative to the file that includes them", "路径相对于写有该行的文件"),
+    ),
+    "prompt.unclosed-variable": ErrorText(
+        Text("{at}: a variable is not closed: {shown}", "{at}：变量没有闭合：{shown}"),
+        Text(
+            "close it with }}}} , or write \\{{{{ for literal braces",
+            "请用 }}}} 闭合；若要写字面的花括号，请写 \\{{{{",
+        ),
+    ),
+    "prompt.role-order": ErrorText(
+        Text(
+            "{at}: a message of {role} stands where one of {wanted} must follow",
+            "{at}：这里应是 {wanted} 的消息，却写了 {role}",
+        ),
+        Text(
+            "chat templates take one system message first, then user and assistant in turn",
+            "聊天模板要求先有一条 system 消息，然后 user 与 assistant 轮流出现",
+        ),
+    ),
+    "prompt.no-user": ErrorText(
+        Text(
+            "{at}: nobody asks anything: the last message is not the user's", "{at}：没有人提问：最后一条不是用户消息"
+        ),
+        Text(
+            "give the case an `input`, or end the file with a message under `user:`",
+            "请为用例写 `input`，或在文件末尾用 `user:` 写一条消息",
+        ),
+    ),
+    "prompt.input-without-place": ErrorText(
+        Text(
+            "{at}: the prompt ends with a message of the user that has no {{{{input}}}}, so the case's input has no place",
+            "{at}：提示词以用户消息结尾但没有 {{{{input}}}}，用例的 input 无处可放",
+        ),
+        Text("write {{{{input}}}} in that message", "请在该消息中写 {{{{input}}}}"),
+    ),
+    "prompt.bad-assertion": ErrorText(
+        Text("{at}: the assertion {type!r} is wrong: {expected}", "{at}：断言 {type!r} 有误：{expected}"),
+        Text(
+            'for example `- contains: "6"` or `- not-regex: "^Sorry"`',
+            '例如 `- contains: "6"` 或 `- not-regex: "^抱歉"`',
+        ),
+    ),
+    "prompt.unknown-assertion": ErrorText(
+        Text("{at}: there is no assertion {type!r}", "{at}：没有断言 {type!r}"),
+        Text("{suggestion}; any type takes `not-` before it", "{suggestion}；任何类型前都可加 `not-`"),
+    ),
+    "prompt.bad-case": ErrorText(
+        Text("{at}: {key!r} of a test case is wrong: {expected}", "{at}：测试用例的 {key!r} 有误：{expected}"),
+        Text(
+            "a case has id, input or turns, vars, split, assert, good, bad",
+            "用例可含 id、input 或 turns、vars、split、assert、good、bad",
+        ),
+    ),
+    "prompt.no-cases": ErrorText(
+        Text("{path!r} holds no test case", "{path!r} 中没有测试用例"),
+        Text(
+            "write them under `cases:`, or give another file with --cases", "请写在 `cases:` 下，或用 --cases 指定文件"
+        ),
+    ),
+    "prompt.case-lacks-variable": ErrorText(
+        Text(
+            "{at}: case {case!r} has no value for the variable {name!r} of the prompt {prompt!r}",
+            "{at}：用例 {case!r} 没有给出提示词 {prompt!r} 的变量 {name!r}",
+        ),
+        Text(
+            "add it under `vars:` (in a CSV: a column of that name), or give it a default in the prompt; {suggestion}",
+            "请写在 `vars:` 下（CSV 中为同名的列），或在提示词中设默认值；{suggestion}",
+        ),
+    ),
+    "prompt.no-judge": ErrorText(
+        Text("{at}: an assertion `judge` needs a model that judges", "{at}：断言 `judge` 需要一个评判模型"),
+        Text("give one with --judge REF", "请用 --judge REF 指定"),
+    ),
+    "prompt.no-embedder": ErrorText(
+        Text("{at}: an assertion `similar` needs an embedder", "{at}：断言 `similar` 需要一个向量模型"),
+        Text(
+            "give one with --embed REF, such as --embed bundled:minilm",
+            "请用 --embed REF 指定，例如 --embed bundled:minilm",
+        ),
+    ),
+    "prompt.same-variant": ErrorText(
+        Text("{name!r} would be compared with itself", "{name!r} 与自身比较"),
+        Text("give another prompt or model, or --without-system", "请换一个提示词或模型，或加 --without-system"),
+    ),
+    "prompt.not-a-run": ErrorText(
+        Text("{path!r} holds no finished comparison: {why}", "{path!r} 中没有可用的对比结果：{why}"),
+        Text("`lianlu prompt compare … --out FOLDER` writes one", "运行 `lianlu prompt compare … --out 文件夹` 生成"),
+    ),
+    "prompt.no-model": ErrorText(
+        Text("no model is given", "没有指定模型"),
+        Text(
+            "give one with --model REF, such as internlm:internlm2.5-latest or http://localhost:8000/v1#NAME",
+            "请用 --model REF 指定，例如 internlm:internlm2.5-latest 或 http://localhost:8000/v1#名称",
+        ),
+    ),
+    "prompt.bad-foreign": ErrorText(
+        Text("{at}: {key} is wrong: {expected} is expected", "{at}：{key} 有误：应为{expected}"),
+        Text(
+            "mend the file, or say with --from which format it is in",
+            "请修正该文件，或用 --from 指明它的格式",
+        ),
+    ),
+    "prompt.unknown-format": ErrorText(
+        Text("there is no prompt format {name!r}", "没有名为 {name!r} 的提示词格式"),
+        Text("{suggestion}", "{suggestion}"),
+    ),
+    "prompt.no-git": ErrorText(
+        Text("the last committed state of {path!r} cannot be read: {why}", "无法读取 {path!r} 最近一次提交的内容：{why}"),
+        Text("give two files: `lianlu prompt diff OLD NEW`", "请给出两份文件：`lianlu prompt diff 旧文件 新文件`"),
+    ),
+    "prompt.lint-no-file": ErrorText(
+        Text("no prompt to check (given: {given})", "没有可检查的提示词（已给出：{given}）"),
+        Text(
+            "name files, folders or ready prompts: `lianlu prompt lint prompts/ cited-answer`",
+            "请写出文件、文件夹或现成提示词的名称：`lianlu prompt lint prompts/ cited-answer`",
+        ),
+    ),
+    "prompt.unknown-code": ErrorText(
+        Text("there is no finding {code!r}", "没有名为 {code!r} 的检查项"),
+        Text("{suggestion}", "{suggestion}"),
+    ),
+    "prompt.bad-limit": ErrorText(
+        Text("a prompt cannot be limited to {limit} tokens", "token 上限不能是 {limit}"),
+        Text("give a number above 0, such as --limit-tokens 2000", "请给出大于 0 的数，例如 --limit-tokens 2000"),
+    ),
 }
