@@ -47,7 +47,9 @@ VERBS: dict[str, Verb] = {
     "eval": Verb("model", "lianlu.evaluate.verbs:evaluation", Text("evaluate on benchmarks", "在评测集上评测")),
     "chat": Verb("use", "lianlu.cli.chat:chat", Text("talk to a model in the terminal", "在终端与模型对话")),
     "rag": Verb("use", "lianlu.rag.group:rag", Text("build a knowledge base and ask it", "建立知识库并提问")),
-    "prompt": Verb("use", "lianlu.prompt.verbs:prompt", Text("write structured prompts", "编写结构化提示词")),
+    "prompt": Verb(
+        "use", "lianlu.prompt.group:prompt", Text("write, check and compare prompts", "编写、检查与对比提示词")
+    ),
     "agent": Verb("use", None, Text("agents that use tools", "会用工具的智能体")),
     "search": Verb("use", None, Text("search the web and cite", "联网搜索并给出引用")),
     "assistant": Verb("use", None, Text("answer in group chats", "群聊知识助手")),

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 
 from lianlu.core.i18n import Text
 
-__all__ = ["A_TO_Z", "CHAIN", "COSTAR_MODULES", "CRISPE_MODULES", "LANGGPT_MODULES", "Kind", "Names"]
+__all__ = ["A_TO_Z", "CHAIN", "COSTAR_MODULES", "CRISPE_MODULES", "LANGGPT_MODULES", "RUNS", "Kind", "Names"]
 
 CHAIN = ("Role", "Profile", "Skills", "Rules", "Workflow", "Initialization")
+RUNS = frozenset({"Unsure", "Fail", "Pardon", "Memory", "Merge", "Knowledge", "RAG", "Quote"})
+"""Modules that lianlu acts on where their elements say how (`lianlu.prompt.behaviour`); all others are text for the model."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from lianlu.core.i18n import Language, suggest
 from lianlu.prompt.framework import Framework
 from lianlu.prompt.model import Assignment, Element, Module, Prompt, Statement
 from lianlu.prompt.modules import CHAIN, Kind, Names
+from lianlu.prompt.outline import read_elements
+from lianlu.prompt.starters import STARTERS
 
 __all__ = ["skeleton"]
 
@@ -60,8 +62,10 @@ def _elements(kind: Kind, language: Language) -> tuple[Element, ...]:
             (("Language", "English"), ("Description", "…")) if language == "en" else (("语言", "中文"), ("描述", "…"))
         )
         return tuple(Assignment(name=key, value=value, marker="-") for key, value in named)
-    marker = "1." if kind.name in ("Rules", "Workflow") else "" if kind.place == "Initialization" else "-"
-    return (Statement(text=_hint(kind, language), marker=marker),)
+    starter = STARTERS.get(kind.name)
+    if starter is not None:
+        return read_elements(starter.show(language))
+    return (Statement(text=_hint(kind, language), marker="-"),)
 
 
 def _hint(kind: Kind, language: Language) -> str:

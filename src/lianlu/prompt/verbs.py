@@ -13,14 +13,16 @@ from lianlu.core.errors import UsageError
 from lianlu.core.files import write_bytes
 from lianlu.core.i18n import Text, language, pick
 from lianlu.core.recipe import parse_tree
-from lianlu.core.verb import Call, Outcome, RoomGroup, argument, option, verb
+from lianlu.core.verb import Call, Outcome, argument, option, verb
+from lianlu.prompt.conversation import INPUT
 from lianlu.prompt.file import PromptFile, find_prompt, read_file, shipped
 from lianlu.prompt.framework import Framework, framework
 from lianlu.prompt.model import Module
+from lianlu.prompt.modules import RUNS
 from lianlu.prompt.skeleton import skeleton
 from lianlu.prompt.step import rendered
 
-__all__ = ["prompt"]
+__all__ = ["given_values", "list_", "new", "parse_", "render_"]
 
 _FRAMEWORK = Text("langgpt, costar or crispe", "langgpt、costar 或 crispe")
 
@@ -63,7 +65,10 @@ def render_(
     if notation not in ("md", "json", "yaml"):
         raise UsageError("prompt.bad-format", format=notation)
     read = read_file(find_prompt(file), framework=framework_name)
-    filled = read.values(_given(values, read))
+    given = given_values(values, read)
+    if INPUT in read.variables:  # what the user will say is not known yet
+        given.setdefault(INPUT, f"{{{{{INPUT}}}}}")
+    filled = read.values(given)
     text = rendered(read, filled, format=notation, normal=normal)
     shown: dict[str, Any] = {
         "name": read.name,
@@ -79,8 +84,12 @@ def render_(
     return Outcome({**shown, "path": str(path)}, lambda: say(pick(f"wrote {path}", f"已写入 {path}")))
 
 
-def _given(values: Iterable[str], read: PromptFile) -> dict[str, Any]:
-    """`name=value` pairs; a value is YAML where the variable is no plain text."""
+def given_values(values: Iterable[str], read: PromptFile) -> dict[str, Any]:
+    """`name=value` pairs; a value is YAML where the variable is no plain text.
+
+    Raises:
+        UsageError: recipe.bad-override
+    """
     given: dict[str, Any] = {}
     for pair in values:
         name, equals, value = pair.partition("=")
@@ -156,6 +165,7 @@ def list_(call: Call) -> Outcome:  # noqa: ARG001
                         "title": kind.title.show(),
                         "meaning": kind.meaning.show(),
                         "aliases": list(kind.aliases),
+                        "acts": bool(_acts(each, kind.name)),
                     }
                     for kind in each.kinds
                 ],
@@ -167,14 +177,25 @@ def list_(call: Call) -> Outcome:  # noqa: ARG001
     return Outcome(shown, lambda: _show_frameworks(frameworks, ready))
 
 
+def _acts(each: Framework, name: str) -> str:
+    """Whether lianlu acts on a module where its elements say how; the others are text for the model."""
+    return "✓" if each.name == "langgpt" and name in RUNS else ""
+
+
 def _show_frameworks(frameworks: Iterable[Framework], ready: list[str]) -> None:
     for each in frameworks:
-        rows = [(kind.name, kind.title.show(), kind.meaning.show(), kind.place) for kind in each.kinds]
-        columns = (pick("module", "模块"), pick("title", "标题"), pick("for", "用途"), pick("place", "位置"))
+        rows = [
+            (kind.name, kind.title.show(), kind.meaning.show(), kind.place, _acts(each, kind.name))
+            for kind in each.kinds
+        ]
+        columns = (
+            pick("module", "模块"),
+            pick("title", "标题"),
+            pick("for", "用途"),
+            pick("place", "位置"),
+            pick("acts", "有行为"),
+        )
         print_table(columns, rows, title=f"{each.name} · {each.about.show()}")
         say()
     if ready:
         say(pick("ready prompts: ", "现成的提示词：") + ", ".join(ready))
-
-
-prompt = RoomGroup("prompt", Text("Write structured prompts.", "编写结构化提示词。"), [new, render_, parse_, list_])
