@@ -80,6 +80,10 @@ GROUPS: dict[str, Group] = {
         "lianlu.page.section:SectionMaker",
         Text("Shows one kind of artifact on a report; the name is the kind.", "在报告页展示一类产物；名字即产物类型。"),
     ),
+    "knowledge": Group(
+        "lianlu.prompt.knowledge:KnowledgeOpener",
+        Text("Opens what a prompt's `knowledge:` names; `base` is used.", "打开提示词 `knowledge:` 所指的知识库；使用 `base`。"),
+    ),
     "benchmark": Group(
         "lianlu.evaluate.benchmarks:BenchmarkPlace",
         Text("Says where the YAML file of a benchmark lies.", "给出一个评测集 YAML 文件的位置。"),
@@ -87,6 +91,10 @@ GROUPS: dict[str, Group] = {
     "framework": Group(
         "lianlu.prompt.framework:Framework",
         Text("A way to write structured prompts.", "一种结构化提示词的写法。"),
+    ),
+    "prompt-format": Group(
+        "lianlu.prompt.foreign:PromptFormat",
+        Text("Reads and writes prompt files of another tool.", "读写其他工具的提示词文件。"),
     ),
     "generator": Group(
         "lianlu.synth.generator:Generator",

@@ -73,6 +73,15 @@ BUILTINS: dict[str, dict[str, str]] = {
         "costar": "lianlu.prompt.costar:COSTAR",
         "crispe": "lianlu.prompt.crispe:CRISPE",
     },
+    "prompt-format": {
+        "prompty": "lianlu.prompt.foreign.prompty:PROMPTY",
+        "dotprompt": "lianlu.prompt.foreign.dotprompt:DOTPROMPT",
+        "promptfoo": "lianlu.prompt.foreign.promptfoo:PROMPTFOO",
+        "skill": "lianlu.prompt.foreign.skill:SKILL",
+    },
+    "knowledge": {
+        "base": "lianlu.rag.knowledge:open_knowledge",
+    },
     "generator": {
         "identity": "lianlu.synth.identity:IDENTITY",
         "letters": "lianlu.synth.letters:LETTERS",

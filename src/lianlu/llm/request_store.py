@@ -203,6 +203,11 @@ class StoredBackend(Wrapper):
         self._identity: Identity | None = None
         self._under_way: dict[str, anyio.Lock] = {}
 
+    @property
+    def index(self) -> int:
+        """Which answer to the same request this backend gives."""
+        return self._sample
+
     def sample(self, index: int) -> StoredBackend:
         """The same backend for the `index`-th answer to the same request."""
         return StoredBackend(self.inner, self.store, sample=index)
