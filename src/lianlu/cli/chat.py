@@ -40,6 +40,20 @@ _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 @argument("message", nargs=-1)
 @option("--system", "system_text", default="", metavar="TEXT|FILE", help=Text("system prompt", "系统提示词"))
 @option(
+    "--prompt",
+    "prompt_name",
+    default="",
+    metavar="FILE",
+    help=Text("prompt file; its opening words begin the talk", "提示词文件；以其开场白开始对话"),
+)
+@option(
+    "--var",
+    "values",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help=Text("value of a variable of the prompt; may be repeated", "提示词变量的取值，可重复"),
+)
+@option(
     "--file",
     "files",
     multiple=True,
@@ -54,6 +68,8 @@ def chat(
     ref: str,
     message: tuple[str, ...],
     system_text: str,
+    prompt_name: str,
+    values: tuple[str, ...],
     files: tuple[Path, ...],
     session: str,
     temperature: float | None,
@@ -64,8 +80,12 @@ def chat(
     talk = Talk(backend, call.settings, sampling=Sampling(temperature=temperature, max_tokens=max_tokens))
     if session:
         talk.open_session(session)
+    if system_text and prompt_name:
+        raise UsageError("cli.prompt-and-system")
     if system_text:
         talk.set_system(system_text)
+    if prompt_name:
+        talk.set_prompt(prompt_name, values, store=call.store)
     for path in files:
         talk.attach(path)
     if call.dry_run:
@@ -112,6 +132,8 @@ def _talk(talk: Talk, ref: str) -> Outcome:
             f"正在与 {ref} 对话；/help 查看命令，/exit 退出",
         )
     )
+    if talk.opening:
+        say(talk.opening)
     turns = hold_talk(talk.take, lambda: talk.is_over)
     return Outcome({"turns": turns, "session": talk.session, "usage": msgspec.to_builtins(talk.usage)}, lambda: None)
 
@@ -171,6 +193,8 @@ class Talk:
     session: str = ""
     usage: Usage = field(default_factory=Usage)
     is_over: bool = False
+    opening: str = ""
+    _begins: Callable[[str], Sequence[Message]] | None = None
     _attached: list[str] = field(default_factory=list)
 
     def take(self, line: str) -> bool:
@@ -197,7 +221,11 @@ class Talk:
             LianluError: what the backend raises; the question is then not kept
         """
         before = self.conversation
-        self._add(user("".join([*self._attached, text])))
+        said = "".join([*self._attached, text])
+        if self._begins is not None and not _has_turns(before):
+            self._set(Conversation(messages=tuple(self._begins(said))))
+        else:
+            self._add(user(said))
         collector = Collector()
         try:
             reply = aio.run(lambda: self._streamed(collector, shows))
@@ -234,15 +262,35 @@ class Talk:
             self.conversation = load_session(self.settings, name)
         self.session = name
 
-    def set_system(self, given: str) -> None:
+    def set_system(self, given: str, *, is_text: bool = False) -> None:
         """The system prompt: a text, or the file that holds it."""
         path = Path(given)
-        is_file = len(given) < 1024 and "\n" not in given and path.is_file()
-        if not is_file and _looks_like_a_file(given):
+        is_file = not is_text and len(given) < 1024 and "\n" not in given and path.is_file()
+        if not (is_file or is_text) and _looks_like_a_file(given):
             raise UsageError("file.missing", path=given)
         rest = [message for message in self.conversation.messages if message.role != "system"]
         prompt = file_text(path) if is_file else given
         self._set(Conversation(messages=(*([system(prompt)] if prompt else []), *rest)))
+
+    def set_prompt(self, name: str, values: Sequence[str], *, store: Path | None = None) -> None:
+        """A prompt file: its system message, its opening words, and what its modules do.
+
+        Raises:
+            UsageError: prompt.*, file.missing
+        """
+        from lianlu.prompt.behaviour import behave
+        from lianlu.prompt.conversation import INPUT, opening, system_prompt, talk_begins
+        from lianlu.prompt.file import find_prompt, read_file
+        from lianlu.prompt.verbs import given_values
+
+        file = read_file(find_prompt(name))
+        given = given_values(values, file)
+        self.backend = behave(self.backend, file, store=store)
+        if not _has_turns(self.conversation):
+            self.opening = opening(file, given)
+        self._begins = lambda said: talk_begins(file, given, said)
+        needed = {INPUT: ""} if INPUT in file.variables and INPUT not in given else {}
+        self.set_system(system_prompt(file, file.values({**given, **needed})), is_text=True)
 
     def attach(self, path: Path) -> int:
         """Put a file before the next message; gives its length in characters."""
@@ -263,6 +311,10 @@ class Talk:
         self.conversation = conversation
         if self.session:
             save_session(self.settings, self.session, conversation)
+
+
+def _has_turns(conversation: Conversation) -> bool:
+    return any(message.role == "user" for message in conversation.messages)
 
 
 def _looks_like_a_file(given: str) -> bool:

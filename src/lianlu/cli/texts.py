@@ -154,4 +154,8 @@ ERRORS: dict[str, ErrorText] = {
             "请再次推送；{url} 对一次推送的文件要么全部接受，要么全不接受",
         ),
     ),
+    "cli.prompt-and-system": ErrorText(
+        Text("--prompt and --system both give a system prompt", "--prompt 与 --system 都会给出系统提示词"),
+        Text("give one of the two", "请只用其中之一"),
+    ),
 }

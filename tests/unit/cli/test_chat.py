@@ -196,3 +196,63 @@ def test_a_killed_talk_keeps_every_turn(tmp_path: Path) -> None:
     kept = load_session(Settings.from_environment(), "kept")
     assert [message.text for message in kept.messages] == ["first", "fine", "second", "fine", "slow please"]
     assert msgspec.json.encode(kept)
+
+
+_PROMPT = """---
+variables:
+  letter: {default: r}
+---
+system:
+# Role: counter of {{letter}}
+
+## Init Message
+Give me a word; I count the {{letter}}.
+
+user:
+Count in: {{input}}
+"""
+
+
+def _prompt(folder: Path) -> str:
+    path = folder / "count.md"
+    path.write_text(_PROMPT, encoding="utf-8")
+    return str(path)
+
+
+def test_a_prompt_file_gives_the_system_message_and_the_users_template(tmp_path: Path) -> None:
+    talk = Talk(FakeBackend(), Settings.from_environment({}))
+    talk.set_prompt(_prompt(tmp_path), ["letter=s"])
+    assert talk.opening == "Give me a word; I count the s."
+    talk.ask("pear", _Silent())
+    talk.ask("fig", _Silent())
+    said = [(each.role, each.text.splitlines()[0]) for each in talk.conversation.messages]
+    assert said == [
+        ("system", "# Role: counter of s"),
+        ("user", "Count in: pear"),
+        ("assistant", "Count in: pear"),
+        ("user", "fig"),
+        ("assistant", "fig"),
+    ]
+
+
+def test_a_talk_with_a_prompt_begins_with_its_init_message(tmp_path: Path) -> None:
+    terminal = talking("fake:echo", "--prompt", _prompt(tmp_path))
+    terminal.until("Give me a word; I count the r.")
+    terminal.until("> ")
+    terminal.type("pear")
+    terminal.until("Count in: pear")
+    terminal.until("> ")
+    terminal.type("/exit")
+    assert terminal.wait() == 0
+
+
+def test_one_question_with_a_prompt_has_no_opening_words(tmp_path: Path, lianlu: Callable[..., Any]) -> None:
+    assert lianlu("chat", "fake:echo", "pear", "--prompt", _prompt(tmp_path)).out == "Count in: pear\n"
+
+
+def test_a_prompt_and_a_system_text_are_too_much(tmp_path: Path, lianlu: Callable[..., Any]) -> None:
+    done = lianlu("chat", "fake:echo", "x", "--prompt", _prompt(tmp_path), "--system", "y")
+    assert (done.code, "cli.prompt-and-system" in done.err) == (2, True)
+    assert (
+        "prompt.unknown-variable" in lianlu("chat", "fake:echo", "x", "--prompt", _prompt(tmp_path), "--var", "z=1").err
+    )
