@@ -10,7 +10,7 @@ import msgspec
 
 from lianlu.prompt.results import Cell, Results
 from lianlu.records import Usage
-from lianlu.stats import clustered_mean, mcnemar, paired
+from lianlu.stats import clustered_mean, mcnemar, paired, win_rate
 
 __all__ = ["Comparison", "Rate", "Summary", "compared", "metrics", "summary"]
 
@@ -113,15 +113,14 @@ def _pair(results: Results, first: int, second: int) -> Comparison | None:
         for cells in (of_first, of_second)
     )
     difference = paired(before, after)
-    rate = _rate(points, [case for case, _ in both])
-    assert rate is not None
+    rate = win_rate(points, [case for case, _ in both])
     return Comparison(
         first=first,
         second=second,
         wins=sum(each == 1 for each in points),
         ties=sum(each == 0.5 for each in points),
         losses=sum(each == 0 for each in points),
-        win_rate=rate,
+        win_rate=Rate(value=rate.value, low=rate.low, high=rate.high, n=rate.n),
         difference=difference.difference,
         low=max(difference.low, -1.0),
         high=min(difference.high, 1.0),

@@ -4,6 +4,7 @@ from lianlu.stats.clustered import clustered_mean
 from lianlu.stats.interval import Estimate, Interval, bootstrap, mean, mean_of_means, normal, share_interval, wilson
 from lianlu.stats.paired import Paired, mcnemar, paired
 from lianlu.stats.roc import auc, auc_difference
+from lianlu.stats.win_rate import win_rate
 
 __all__ = [
     "Estimate",
@@ -20,4 +21,5 @@ __all__ = [
     "paired",
     "share_interval",
     "wilson",
+    "win_rate",
 ]
