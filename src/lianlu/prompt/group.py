@@ -20,6 +20,7 @@ prompt = RoomGroup(
             "diff": "lianlu.prompt.diff_verb:diff",
             "lint": "lianlu.prompt.lint_verb:lint",
             "apply": "lianlu.prompt.technique_verb:apply",
+            "check": "lianlu.prompt.check_verb:check_verb",
             "compare": "lianlu.prompt.compare_verb:compare",
             "grade": "lianlu.prompt.compare_verb:grade",
             "optimize": "lianlu.prompt.optimize_verb:optimize",

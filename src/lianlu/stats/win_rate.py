@@ -13,7 +13,7 @@ from statistics import NormalDist
 
 from lianlu.stats.interval import Estimate
 
-__all__ = ["win_rate"]
+__all__ = ["student_quantile", "win_rate"]
 
 
 def win_rate(points: Sequence[float], items: Sequence[Hashable], *, level: float = 0.95) -> Estimate:
@@ -38,11 +38,11 @@ def win_rate(points: Sequence[float], items: Sequence[Hashable], *, level: float
     middle = math.fsum(added) / len(added)
     spread = math.fsum((each - middle) ** 2 for each in added) / (len(added) - 1)
     error = math.sqrt(spread / len(added))
-    reach = _student(len(added) - 1, level) * error
+    reach = student_quantile(len(added) - 1, level) * error
     return Estimate(value, error, max(middle - reach, 0.0), min(middle + reach, 1.0), len(points))
 
 
-def _student(freedom: int, level: float) -> float:
+def student_quantile(freedom: int, level: float) -> float:
     """The two-sided quantile of Student's distribution, by the expansion of Cornish and Fisher (from 2 on within 2 %)."""
     z = NormalDist().inv_cdf((1 + level) / 2)
     first = (z**3 + z) / 4

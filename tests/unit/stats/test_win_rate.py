@@ -5,13 +5,13 @@ import random
 import pytest
 
 from lianlu.stats import win_rate
-from lianlu.stats.win_rate import _student
+from lianlu.stats.win_rate import student_quantile
 
 
 def test_quantiles_are_students() -> None:
     # scipy.stats.t.ppf(0.975, v), to three decimals
     for freedom, known in ((3, 3.182), (5, 2.571), (10, 2.228), (30, 2.042), (1000, 1.962)):
-        assert _student(freedom, 0.95) == pytest.approx(known, rel=0.02)
+        assert student_quantile(freedom, 0.95) == pytest.approx(known, rel=0.02)
 
 
 def test_worked_out_by_hand() -> None:
