@@ -11,12 +11,14 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from contextlib import aclosing, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import msgspec
 
@@ -54,6 +56,14 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     answer: Any
 
 
+@dataclass
+class _Row:
+    """An answer on its way to the disk."""
+
+    values: tuple[Any, ...]
+    is_kept: bool = False
+
+
 class RequestStore:
     """The file. Safe to share between threads and processes.
 
@@ -66,16 +76,21 @@ class RequestStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        self._reading = threading.Lock()
+        self._waiting: list[_Row] = []
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
+            self._connection = self._connected()
             try:
                 self._prepare()
+                # A reader of its own: who looks something up does not wait until the disk has what others write.
+                self._reader = self._connected()
             except BaseException:
                 self._connection.close()
                 raise
+
+    def _connected(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
     def _prepare(self) -> None:
         with closing(self._connection.cursor()) as cursor:
@@ -104,8 +119,8 @@ class RequestStore:
 
     def find(self, key: str, kind: str) -> Any:
         """The answer kept under `key`, None when there is none."""
-        with self._lock, self._explained():
-            row = self._connection.execute(
+        with self._reading, self._explained():
+            row = self._reader.execute(
                 "SELECT kind, request, answer, checksum FROM requests WHERE key = ?", (key,)
             ).fetchone()
         if row is None:
@@ -113,15 +128,37 @@ class RequestStore:
         return self._checked(key, *row, expected=kind).answer
 
     def keep(self, key: str, question: Question, answer: Any) -> None:
-        """Write an answer; one that is already there under the key stays."""
+        """Write an answer; one that is already there under the key stays. Returns when it is on the disk.
+
+        What several threads keep at once goes into one transaction: the disk is waited for once.
+        """
         request, content = canonical_json(question.request), msgspec.json.encode(answer)
         checksum = digest(key, question.kind, request, content)
+        row = _Row((key, question.kind, request, content, checksum, time.time()))
+        self._waiting.append(row)
         with self._lock, self._explained():
-            self._connection.execute(
-                "INSERT OR IGNORE INTO requests (key, kind, request, answer, checksum, kept_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (key, question.kind, request, content, checksum, time.time()),
-            )
+            if row.is_kept:  # by the thread that had the lock before
+                return
+            rows, self._waiting = self._waiting, []
+            self._write(rows if any(each is row for each in rows) else [*rows, row])
+
+    def _write(self, rows: Sequence[_Row]) -> None:
+        """All or, where that fails, this thread's own at least is told; the others try again for themselves."""
+        with closing(self._connection.cursor()) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                cursor.executemany(
+                    "INSERT OR IGNORE INTO requests (key, kind, request, answer, checksum, kept_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    [each.values for each in rows],
+                )
+                cursor.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    cursor.execute("ROLLBACK")
+                raise
+        for each in rows:
+            each.is_kept = True
 
     def all(self) -> Iterator[Kept]:
         """Everything kept, oldest first."""
@@ -133,7 +170,8 @@ class RequestStore:
             yield self._checked(key, *row)
 
     def close(self) -> None:
-        with self._lock:
+        with self._lock, self._reading:
+            self._reader.close()
             self._connection.close()
 
     def _checked(
@@ -256,7 +294,10 @@ class StoredBackend(Wrapper):
         self.store.close()
 
     async def _find(self, key: str, question: Question) -> Any:
-        found = await anyio.to_thread.run_sync(self.store.find, key, question.kind)
+        await (
+            anyio.lowlevel.checkpoint()
+        )  # a lookup takes microseconds, a thread ten times that; others have their turn
+        found = self.store.find(key, question.kind)
         self.hits += found is not None
         return found
 

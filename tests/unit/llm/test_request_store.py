@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ import anyio
 import pytest
 
 from lianlu.core.errors import BackendError, DataError, UsageError
-from lianlu.llm import Collector, FakeBackend, Rule, Sampling, stored
+from lianlu.llm import Collector, FakeBackend, Reply, Rule, Sampling, stored
 from lianlu.llm.fake import Fault
 from lianlu.llm.request_store import RequestStore, StoredBackend
-from lianlu.records import Conversation, user
+from lianlu.llm.wrapper import Question
+from lianlu.records import Conversation, assistant, user
 from unit.llm.service import asked
 
 
@@ -171,7 +172,7 @@ _CHILD = """
 import asyncio, sys
 from pathlib import Path
 from lianlu.llm import FakeBackend, stored
-from lianlu.records import Conversation, user
+from lianlu.records import Conversation, assistant, user
 backend = stored(FakeBackend(), Path(sys.argv[1]))
 async def main():
     for number in range(10_000):
@@ -219,3 +220,18 @@ def test_a_store_that_several_open_for_the_first_time_is_made_once(tmp_path: Pat
             stores = list(pool.map(lambda _: RequestStore(path), range(8)))  # noqa: B023 - used inside the round
         for store in stores:
             store.close()
+
+
+def test_many_threads_keep_at_once_and_each_returns_when_its_answer_is_on_the_disk(tmp_path: Path) -> None:
+    store = RequestStore(tmp_path / "r.sqlite")
+
+    def keep(number: int) -> bool:
+        question = Question(kind="chat", request={"number": number})
+        store.keep(f"key {number}", question, Reply(message=assistant(f"answer {number}")))
+        with closing(RequestStore(tmp_path / "r.sqlite")) as other:  # seen by others already
+            return other.find(f"key {number}", "chat").message.text == f"answer {number}"
+
+    with ThreadPoolExecutor(16) as threads:
+        assert all(threads.map(keep, range(100)))
+    assert len(list(store.all())) == 100
+    store.close()
