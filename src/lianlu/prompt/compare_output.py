@@ -16,18 +16,25 @@ from lianlu.core.verb import Outcome
 from lianlu.prompt.compare_stats import Comparison, Summary, compared, summary
 from lianlu.prompt.results import RESULTS, CellTurn, Results, passed_of
 
-__all__ = ["outcome_of", "write_results"]
+__all__ = ["outcome_of", "summaries_of", "write_results"]
 
 
-def write_results(folder: Path, results: Results) -> None:
+def write_results(
+    folder: Path,
+    results: Results,
+    summaries: Sequence[Summary] | None = None,
+    pairs: Sequence[Comparison] | None = None,
+) -> None:
     """results.json, results.csv and page.html. Raises UsageError file.unwritable, LimitError file.disk-full."""
+    summaries = summaries if summaries is not None else summaries_of(results)
+    pairs = pairs if pairs is not None else compared(results)
     from lianlu.page import render
     from lianlu.prompt.compare_page import comparison_page
 
     folder.mkdir(parents=True, exist_ok=True)
     write_bytes(folder / RESULTS, msgspec.json.encode(results) + b"\n")
     write_bytes(folder / "results.csv", _table(results).encode("utf-8-sig"))
-    write_bytes(folder / "page.html", render(comparison_page(results), language()).encode())
+    write_bytes(folder / "page.html", render(comparison_page(results, summaries, pairs), language()).encode())
 
 
 def _table(results: Results) -> str:
@@ -64,10 +71,19 @@ def _harmless(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
+def summaries_of(results: Results) -> list[Summary]:
+    """The figures of every variant."""
+    return [summary(results, number) for number in range(len(results.variants))]
+
+
 def outcome_of(results: Results, out: Path | None, min_pass: float | None) -> Outcome:
-    """What the verbs give back; the verdict is no where a cell failed, or a variant passes less than `min_pass`."""
-    summaries = [summary(results, number) for number in range(len(results.variants))]
-    pairs = compared(results)
+    """Write the folder, if there is one, and give what the verbs give back.
+
+    The verdict is no where a cell failed, or a variant passes less than `min_pass`.
+    """
+    summaries, pairs = summaries_of(results), compared(results)
+    if out is not None:
+        write_results(out, results, summaries, pairs)
     enough = min_pass is None or all(each.passed is not None and each.passed.value >= min_pass for each in summaries)
     data = {
         "variants": [

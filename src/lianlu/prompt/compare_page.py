@@ -23,7 +23,7 @@ from lianlu.page import (
     SideBySide,
     Table,
 )
-from lianlu.prompt.compare_stats import Comparison, Summary, compared, summary
+from lianlu.prompt.compare_stats import Comparison, Summary
 from lianlu.prompt.results import Cell, Results, VariantFacts
 
 __all__ = ["comparison_page"]
@@ -33,12 +33,10 @@ _MOST_CHARACTERS = 4000
 _OPEN_CASES = 3
 
 
-def comparison_page(results: Results) -> Page:
+def comparison_page(results: Results, summaries: Sequence[Summary], pairs: Sequence[Comparison]) -> Page:
     """The page; it needs no network and no other file."""
     names = [_label(variant) for variant in results.variants]
-    summaries = [summary(results, number) for number in range(len(names))]
     sections = [_figures(results, names, summaries)]
-    pairs = compared(results)
     if pairs:
         sections.append(_pairs(names, pairs))
     sections.append(_cases(results, names))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import msgspec
@@ -107,11 +107,7 @@ def _pair(results: Results, first: int, second: int) -> Comparison | None:
         return None
     scores = [(of_first[key].score or 0.0, of_second[key].score or 0.0) for key in both]
     points = [0.5 if before == after else float(after > before) for before, after in scores]
-    cases = list(dict.fromkeys(case for case, _ in both))
-    before, after = (
-        [statistics.fmean(float(bool(cells[key].passed)) for key in both if key[0] == case) for case in cases]
-        for cells in (of_first, of_second)
-    )
+    before, after = _rates(of_first, both), _rates(of_second, both)
     difference = paired(before, after)
     rate = win_rate(points, [case for case, _ in both])
     return Comparison(
@@ -126,6 +122,14 @@ def _pair(results: Results, first: int, second: int) -> Comparison | None:
         high=min(difference.high, 1.0),
         p_value=mcnemar(difference.only_first, difference.only_second),
     )
+
+
+def _rates(cells: Mapping[tuple[str, int], Cell], keys: Sequence[tuple[str, int]]) -> list[float]:
+    """How often each case passed, in the order of the cases."""
+    of_case: dict[str, list[float]] = {}
+    for key in keys:
+        of_case.setdefault(key[0], []).append(float(bool(cells[key].passed)))
+    return [statistics.fmean(each) for each in of_case.values()]
 
 
 def _rate(values: Sequence[float], cases: Sequence[str]) -> Rate | None:

@@ -139,9 +139,9 @@ def compare(
         cases_file=str(cases_path or ""),
         version=__version__,
     )
-    if call.out is not None:
-        write_results(call.out, results)
     if ended is not None:
+        if call.out is not None:
+            write_results(call.out, results)
         job.note(_left(len(cells), len(variants) * len(cases) * repeats, kept=store is not None), level="error")
         raise ended
     return outcome_of(results, call.out, min_pass)
@@ -193,9 +193,7 @@ def grade(
             store.close()
     made = msgspec.structs.replace(results, cells=tuple(cells), cases_file=str(path or ""))
     out = call.out or (run if run.is_dir() else run.parent)
-    if not call.dry_run:
-        write_results(out, made)
-    return outcome_of(made, out, min_pass)
+    return outcome_of(made, None if call.dry_run else out, min_pass)
 
 
 async def _again(cell: Cell, case: Case | None, own: Sequence[Assertion], judges: Judges) -> Cell:

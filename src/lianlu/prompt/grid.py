@@ -71,6 +71,9 @@ class Grid:
     concurrency: int = 4
     sampling: Sampling = field(default_factory=Sampling)
     behave: Behave = lambda backend, _: backend
+    _begins: dict[tuple[int, str], tuple[Message, ...]] = field(
+        init=False, default_factory=dict[tuple[int, str], tuple[Message, ...]]
+    )
 
     def plan(self) -> list[tuple[int, Case, int]]:
         """Variant, case and repeat of every cell, all of a case together. Everything that can be wrong is found here.
@@ -78,11 +81,12 @@ class Grid:
         Raises:
             UsageError: prompt.case-lacks-variable, prompt.no-judge, prompt.no-embedder, those of `talk_begins`
         """
-        for variant in self.variants:
+        for number, variant in enumerate(self.variants):
             own = assertions_of(variant.file)
             for case in self.cases:
                 values = _values(variant.file, case)
-                talk_begins(variant.file, values, case.turns[0].said, with_system=variant.with_system)
+                begins = talk_begins(variant.file, values, case.turns[0].said, with_system=variant.with_system)
+                self._begins[number, case.id] = begins
                 for assertion in (*own, *(each for turn in case.turns for each in turn.asserts)):
                     if assertion.type == "judge" and self.judges.judge is None:
                         raise UsageError("prompt.no-judge", at=assertion.place)
@@ -94,6 +98,10 @@ class Grid:
             for repeat in range(self.repeats)
             for number in range(len(self.variants))
         ]
+
+    def begins(self, variant: int, case: Case) -> tuple[Message, ...]:
+        """The messages that a cell begins with, as they were planned."""
+        return self._begins[variant, case.id]
 
     async def run(self, job: Job) -> tuple[list[Cell], LianluError | None]:
         """All cells in the order of the plan, and what ended the run before its end. Raises as `plan`."""
@@ -169,14 +177,10 @@ class _Work:
         )
 
     async def _talk(self, number: int, backend: Backend, case: Case, turns: list[CellTurn]) -> None:
-        variant, own = self.grid.variants[number], self._own[number]
+        own = self._own[number]
         messages: tuple[Message, ...] = ()
         for turn in case.turns:
-            if messages:
-                messages = (*messages, user(turn.said or ""))
-            else:
-                values = _values(variant.file, case)
-                messages = talk_begins(variant.file, values, turn.said, with_system=variant.with_system)
+            messages = (*messages, user(turn.said or "")) if messages else self.grid.begins(number, case)
             seconds: list[float] = []
             token = _SECONDS.set(seconds)
             try:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from lianlu.core.i18n import Language
-from lianlu.page import render
+from lianlu.page import Page, render
+from lianlu.prompt.compare_output import summaries_of
 from lianlu.prompt.compare_page import comparison_page
+from lianlu.prompt.compare_stats import compared
 
 from .comparing import cell, results
 
@@ -23,6 +25,11 @@ def _results():  # type: ignore[no-untyped-def]
         cell(v, f"case {at}", bool(v) or at > 3, output=_EVIL if at == 5 else "") for at in range(6) for v in (0, 1)
     ]
     return results(*cells, cell(0, "last", error="gone [llm.unavailable]"), cell(1, "last", None))
+
+
+def _page() -> Page:
+    made = _results()
+    return comparison_page(made, summaries_of(made), compared(made))
 
 
 def _dumped(path: Path) -> str:
@@ -42,7 +49,7 @@ def _dumped(path: Path) -> str:
 )
 def test_a_browser_shows_it_in_both_languages(tmp_path: Path, language: Language, words: tuple[str, ...]) -> None:
     path = tmp_path / "page.html"
-    path.write_text(render(comparison_page(_results()), language), encoding="utf-8")
+    path.write_text(render(_page(), language), encoding="utf-8")
     shown = _dumped(path)
     for word in words:
         assert word in shown
@@ -51,13 +58,13 @@ def test_a_browser_shows_it_in_both_languages(tmp_path: Path, language: Language
 
 
 def test_cases_on_which_the_variants_differ_come_first() -> None:
-    page = comparison_page(_results())
+    page = _page()
     titles = [part.title for part in page.sections[-1].parts]  # type: ignore[union-attr]
     assert titles[:4] == ["case 0", "case 1", "case 2", "case 3"]
     assert titles[4] == "last"
 
 
 def test_nothing_on_the_page_is_fetched() -> None:
-    text = render(comparison_page(_results()), "en")
+    text = render(_page(), "en")
     markup = text.replace("http://www.w3.org", "").replace("&lt;img src=x", "")
     assert not re.search(r"(?:src|href)=[\"']?https?:|url\(|@import|<img|<link", markup)
