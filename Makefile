@@ -61,7 +61,7 @@ fix: setup-test
 shape: setup-test
 	$(BIN)/python scripts/shape.py
 
-bench: bench-cli bench-extract bench-rag bench-train
+bench: bench-cli bench-extract bench-prompt bench-rag bench-train
 
 bench-%: $(VENV)/.installed-bench
 	@$(BIN)/python -m benchmarks $* $(ARGS)
