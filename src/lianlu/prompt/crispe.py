@@ -18,7 +18,7 @@ from lianlu.prompt.sections import Section, Title, split
 __all__ = ["CRISPE", "Crispe"]
 
 _TITLE = re.compile(
-    r"\s*(?:#{1,6}\s*(?P<hashed>[^#:：\n]{1,40}?)\s*(?:[:：]\s*(?P<a>.*?))?\s*#*"
+    r"\s*(?:#{1,6}\s*(?P<hashed>[^#:：\n]{1,40}?)\s*(?:[:：]\s*(?P<a>.*?))?(?:\s+#+)?"
     r"|(?:[-*]\s+)?\*\*(?P<strong>[^*:：]{1,40})(?:\*\*\s*[:：]?|[:：]\s*\*\*)\s*(?P<b>.*)"
     r"|(?:[-*]\s+)?(?P<plain>[^\W\d][\w &]{0,40}?)\s*[:：]\s*(?P<c>.*))\s*"
 )

@@ -19,7 +19,7 @@ from lianlu.prompt.sections import Section, Title, split
 
 __all__ = ["LANGGPT", "LangGPT"]
 
-_HEADING = re.compile(r" {0,3}(?P<marks>#{1,6})(?P<space>\s*)(?P<words>[^#\s].*?)\s*#*\s*")
+_HEADING = re.compile(r" {0,3}(?P<marks>#{1,6})(?P<space>\s*)(?P<words>[^#\s].*?)(?:\s+#+)?\s*")
 _PLAIN = re.compile(r"(?P<words>[^\W\d][\w \-]{0,30}?)\s*[:：]\s*(?P<value>.*)")
 _COLON = re.compile(r"\s*[:：]\s*")
 

@@ -40,7 +40,7 @@ def to_tree(prompt: Prompt, fill: _Fill = _same) -> dict[str, Any]:
 
 
 def _content(module: Module, fill: _Fill, *, as_map: bool) -> Any:
-    own = _elements(module.elements, fill)
+    own = _elements(module.elements, fill) if module.elements else ""
     if module.value and not module.elements and not as_map:
         return fill(module.value)
     if not module.value and not as_map:
@@ -74,7 +74,8 @@ def _element(element: Element, fill: _Fill) -> Any:
         case Function():
             own = element.text or f"{element.given}: {element.actions}"
         case Assignment():
-            own = f"{element.name}: {element.value}".rstrip()
+            colon = ": " if element.name.isascii() else "："
+            own = f"{element.name}{colon}{element.value}".rstrip()
     return {fill(own): _elements(element.elements, fill)} if element.elements else fill(own)
 
 
@@ -99,12 +100,14 @@ def _modules(tree: Mapping[str, Any], level: int, names: Names) -> Iterable[Modu
         kind = names.find(key)
         own: list[Element] = []
         below: dict[str, Any] = {}
-        name = ""
+        name, above = "", kind.name if kind else ""
         if isinstance(value, Mapping):
             for inner, each in cast("Mapping[str, Any]", value).items():
                 if inner.casefold() == "name" and not isinstance(each, Mapping | list):
                     name = str(each)
-                elif _is_module(inner, each, kind.name if kind else "", names):
+                elif above == "Role" and inner == "text" and isinstance(each, list | str):  # as `_content` writes them beside a name
+                    own += _read_elements(each)
+                elif _is_module(inner, each, "Role" if below else above, names):
                     below[inner] = each
                 else:
                     own.append(_read_assignment(inner, each))
@@ -115,9 +118,12 @@ def _modules(tree: Mapping[str, Any], level: int, names: Names) -> Iterable[Modu
 
 
 def _is_module(key: str, value: Any, above: str, names: Names) -> bool:
-    """Inside Role every known key is a module, inside Profile one that holds more than a word; elsewhere none is."""
-    holds_more = above == "Profile" and isinstance(value, Mapping | list)
-    return (above == "Role" or holds_more) and names.find(key) is not None
+    """Inside Role every known key is a module, and every other that holds more than a word; inside Profile a known one
+    that holds more than a word; elsewhere none is. What follows a module inside another is read as inside Role: the order
+    stays.
+    """
+    known, holds_more = names.find(key) is not None, isinstance(value, Mapping | list) or value == ""
+    return (known or holds_more) if above == "Role" else known and holds_more and above == "Profile"
 
 
 def _read_elements(value: Any) -> Iterable[Element]:
@@ -131,6 +137,8 @@ def _read_elements(value: Any) -> Iterable[Element]:
 def _read_item(item: Any) -> Element:
     if isinstance(item, Mapping) and len(cast("Mapping[str, Any]", item)) == 1:
         ((key, value),) = cast("Mapping[str, Any]", item).items()
+        if isinstance(value, Mapping | list):  # an item with items below it, not a property among others
+            return Statement(text=key, marker="-", elements=tuple(_marked(_read_elements(value))))
         return _read_assignment(key, value)
     if isinstance(item, Mapping | list):
         return Statement(text="", marker="-", elements=tuple(_marked(_read_elements(item))))
