@@ -195,7 +195,9 @@ ERRORS: dict[str, ErrorText] = {
         Text("{suggestion}", "{suggestion}"),
     ),
     "prompt.no-git": ErrorText(
-        Text("the last committed state of {path!r} cannot be read: {why}", "无法读取 {path!r} 最近一次提交的内容：{why}"),
+        Text(
+            "the last committed state of {path!r} cannot be read: {why}", "无法读取 {path!r} 最近一次提交的内容：{why}"
+        ),
         Text("give two files: `lianlu prompt diff OLD NEW`", "请给出两份文件：`lianlu prompt diff 旧文件 新文件`"),
     ),
     "prompt.lint-no-file": ErrorText(
