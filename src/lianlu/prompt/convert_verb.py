@@ -17,6 +17,7 @@ from lianlu.prompt.foreign import Loss, Written
 
 __all__ = ["convert"]
 
+_MOST_ALIKE = 5
 _FORMATS = Text(
     "langgpt, costar, crispe, prompty, dotprompt, promptfoo or skill",
     "langgpt、costar、crispe、prompty、dotprompt、promptfoo 或 skill",
@@ -70,7 +71,17 @@ def _show_paths(paths: Iterable[Path], lost: Iterable[Loss], file: str) -> None:
 
 
 def _show_lost(lost: Iterable[Loss], file: str) -> None:
+    """One line each; of many for the same reason the first, since --json has them all."""
+    by_reason: dict[str, list[Loss]] = {}
     for each in lost:
-        place = f"{file}:{each.line}" if each.line else file
-        line = pick(f"lost: {each.what} ({place}): {each.why}", f"未保留：{each.what}（{place}）：{each.why}")
-        say(harmless(line), stream=sys.stderr)
+        by_reason.setdefault(each.why.show(), []).append(each)
+    for why, alike in by_reason.items():
+        shown = alike if len(alike) <= _MOST_ALIKE else alike[:1]
+        for each in shown:
+            place = f"{file}:{each.line}" if each.line else file
+            line = pick(f"lost: {each.what} ({place}): {why}", f"未保留：{each.what}（{place}）：{why}")
+            say(harmless(line), stream=sys.stderr)
+        left = len(alike) - len(shown)
+        if left:
+            told = pick(f"lost: {left} more for the same reason", f"未保留：另有 {left} 项，原因相同")
+            say(told, stream=sys.stderr)

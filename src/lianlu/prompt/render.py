@@ -23,7 +23,7 @@ from lianlu.prompt.tree import from_tree, to_json, to_tree, to_yaml
 __all__ = ["Format", "fill", "parse", "render", "source", "unclosed_variable", "variables_of"]
 
 Format = Literal["md", "json", "yaml"]
-_SLOT = re.compile(r"(?P<escaped>\\)?\{\{(?!>)(?P<name>[^{}\n]{1,80})\}\}")
+_SLOT = re.compile(r"(?P<escaped>\\)\{\{[^{}\n]{1,200}\}\}|\{\{(?!>)(?P<name>[^{}\n]{1,80})\}\}")
 _UNCLOSED = re.compile(r"(?<![\\{])\{\{[ \t]*[^\W\d][\w.-]{0,79}[ \t]*(?:\}(?!\})|\n|\Z)")
 
 

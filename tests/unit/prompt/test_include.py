@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lianlu.core.errors import LimitError, UsageError
+from lianlu.prompt.conversation import system_prompt
 from lianlu.prompt.file import read_file
 from lianlu.prompt.include import LARGEST_BYTES, expanded
 
@@ -32,7 +33,9 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
 
 
 def test_a_backslash_makes_it_text(tmp_path: Path) -> None:
-    assert read_file(_put(tmp_path, a="x \\{{> b.md}}")).system_text == "x \\{{> b.md}}"
+    file = read_file(_put(tmp_path, a="x \\{{> b.md}}"))
+    assert file.system_text == "x \\{{> b.md}}"
+    assert system_prompt(file, {}) == "x {{> b.md}}"
 
 
 @pytest.mark.parametrize(
