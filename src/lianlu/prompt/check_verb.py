@@ -51,7 +51,7 @@ def _judged(case: Case, own: Sequence[Assertion]) -> Iterator[tuple[int, Literal
         answers: list[tuple[Literal["good", "bad"], str]] = []
         if turn.good:
             answers.append(("good", turn.good))
-        answers += [("bad", answer) for answer in turn.bad]
+        answers.extend(("bad", answer) for answer in turn.bad)
         for kind, answer in answers:
             answered = Answered(output=answer, said=turn.said or "", vars=case.vars)
             verdicts = [check(each, answered) for each in asserts]

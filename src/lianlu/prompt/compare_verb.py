@@ -34,7 +34,7 @@ from lianlu.prompt.results import (
     score_of,
 )
 
-__all__ = ["REQUESTS", "compare", "grade", "judges_of"]
+__all__ = ["REQUESTS", "behaving", "compare", "grade", "judges_of", "opened_by"]
 
 REQUESTS = "prompt.sqlite"
 _MODEL = Text("ModelRef to ask; may be repeated", "要询问的模型，可重复")
@@ -106,7 +106,7 @@ def compare(
         return Outcome({"variants": [each.name for each in variants], "cases": len(cases), "cells": planned})
     keeps = call.resume and not no_cache
     store = RequestStore(call.settings.data_folder / REQUESTS) if keeps else None
-    opened = partial(_opened, settings=call.settings)
+    opened = partial(opened_by, settings=call.settings)
     judges = judges_of(opened, judge, embed, store)
     grid = Grid(
         variants=variants,
@@ -117,7 +117,7 @@ def compare(
         repeats=repeats,
         concurrency=concurrency,
         sampling=Sampling(temperature=temperature, max_tokens=max_tokens),
-        behave=_behaving(call),
+        behave=behaving(call),
     )
     job = call.job("compare")
 
@@ -175,7 +175,7 @@ def grade(
         if needing is not None and given is None:
             raise UsageError(code, at=needing.place)
     store = RequestStore(call.settings.data_folder / REQUESTS) if judge or embed else None
-    judges = judges_of(partial(_opened, settings=call.settings), judge, embed, store)
+    judges = judges_of(partial(opened_by, settings=call.settings), judge, embed, store)
 
     async def work() -> list[Cell]:
         try:
@@ -218,17 +218,20 @@ def judges_of(
     return Judges(judge=kept[0], embedder=kept[1])
 
 
-def _opened(ref: str, *, settings: Settings) -> Backend:
+def opened_by(ref: str, *, settings: Settings) -> Backend:
+    """A model by its ref. Raises as `llm.open_backend`."""
     return open_backend(ref, settings=settings)
 
 
-def _behaving(call: Call) -> Callable[[Backend, PromptFile], Backend]:
-    def behaving(backend: Backend, file: PromptFile) -> Backend:
+def behaving(call: Call) -> Callable[[Backend, PromptFile], Backend]:
+    """What the modules of a prompt do around a model, with the store of this call."""
+
+    def around(backend: Backend, file: PromptFile) -> Backend:
         from lianlu.prompt.behaviour import behave
 
         return behave(backend, file, store=call.store)
 
-    return behaving
+    return around
 
 
 def _cases(prompts: Sequence[PromptFile], path: Path | None, split: str | None) -> list[Case]:

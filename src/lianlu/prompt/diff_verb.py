@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 
@@ -18,7 +19,7 @@ from lianlu.prompt.diff import Change, Kind, Where, changes
 from lianlu.prompt.diff_words import Piece, marked
 from lianlu.prompt.file import PromptFile, find_prompt, parse_file
 
-__all__ = ["committed", "diff"]
+__all__ = ["committed", "diff", "show_changes"]
 
 _GREEN, _RED, _PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[0m"
 _SIGNS: dict[Kind, str] = {"added": "+", "removed": "-", "moved": ">", "changed": "~"}
@@ -66,13 +67,17 @@ def committed(path: Path) -> PromptFile:
 
 def _show(names: tuple[str, str], found: Sequence[Change]) -> None:
     say(f"{names[0]} → {names[1]}")
+    show_changes(found)
+
+
+def show_changes(found: Sequence[Change], *, stream: TextIO | None = None) -> None:
+    """The changes, one headline each with its details below."""
     if not found:
-        say(pick("no difference", "没有差别"))
-        return
+        say(pick("no difference", "没有差别"), stream=stream)
     for each in found:
-        say(harmless(_headline(each)))
+        say(harmless(_headline(each)), stream=stream)
         for line in _details(each):
-            say(line)
+            say(line, stream=stream)
 
 
 def _headline(change: Change) -> str:

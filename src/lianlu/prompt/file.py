@@ -15,6 +15,7 @@ that end in .json, .yaml or .yml hold the prompt as maps and lists.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from lianlu.prompt.model import Prompt, Syntax
 from lianlu.prompt.render import parse, source, unclosed_variable, variables_of
 from lianlu.prompt.roles import RoleMessage, split_roles
 
-__all__ = ["Head", "PromptFile", "Variable", "find_prompt", "parse_file", "read_file", "shipped"]
+__all__ = ["Head", "PromptFile", "Variable", "find_prompt", "moved", "parse_file", "read_file", "shipped"]
 
 _HEAD = re.compile(r"\ufeff?---[ \t]*\r?\n(?P<yaml>.*?)(?:^|(?<=\n))---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _SYNTAX: Mapping[str, Syntax] = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
@@ -224,6 +225,17 @@ def read_file(path: Path, *, framework: str = "") -> PromptFile:
     """
     syntax = _SYNTAX.get(path.suffix.lower(), "markdown")
     return parse_file(read_text(path), str(path), framework=framework, syntax=syntax)
+
+
+def moved(file: PromptFile, folder: Path) -> str:
+    """The file's text for another folder: the cases that its front matter names stay the same file."""
+    cases = file.head.cases
+    own = Path(file.origin).parent
+    if not cases or Path(cases).is_absolute() or own.resolve() == folder.resolve():
+        return file.text
+    there = os.path.relpath(own.resolve() / cases, folder.resolve())
+    head = re.sub(r"^cases:.*$", lambda _: f"cases: {there}", file.head_text, count=1, flags=re.MULTILINE)
+    return head + file.text[len(file.head_text) :]
 
 
 def find_prompt(name: str) -> Path:

@@ -60,6 +60,7 @@ class Grid:
         store: where answers are kept; None keeps nothing.
         behave: what a prompt's modules do around a model (vote, memory, ...).
         sampling: of every request.
+        most_failures: so many one after the other end the run.
     """
 
     variants: Sequence[Variant]
@@ -71,6 +72,7 @@ class Grid:
     concurrency: int = 4
     sampling: Sampling = field(default_factory=Sampling)
     behave: Behave = lambda backend, _: backend
+    most_failures: int = _MOST_IN_A_ROW
     _begins: dict[tuple[int, str], tuple[Message, ...]] = field(
         init=False, default_factory=dict[tuple[int, str], tuple[Message, ...]]
     )
@@ -157,7 +159,7 @@ class _Work:
             await self._talk(number, self._model(number, repeat), case, turns)
         except BackendError as error:
             self.in_a_row += error.code not in _OF_ONE_CELL
-            if self.in_a_row >= _MOST_IN_A_ROW:
+            if self.in_a_row >= self.grid.most_failures:
                 raise
             why = f"{error.message('en')} [{error.code}]"
         else:

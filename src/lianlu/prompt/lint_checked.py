@@ -363,7 +363,7 @@ def token_estimate(text: str) -> int:
     punctuation mark one.
 
     >>> token_estimate("Answer in one short sentence."), token_estimate("请用一句话回答。")
-    (6, 6)
+    (7, 6)
     """
     characters = len(_CJK.findall(text))
     words = sum(1 + len(word) // 8 for word in re.findall(r"[^\W_\u3040-\u9fff]{1,400}", text))

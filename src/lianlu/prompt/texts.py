@@ -215,4 +215,47 @@ ERRORS: dict[str, ErrorText] = {
         Text("a prompt cannot be limited to {limit} tokens", "token 上限不能是 {limit}"),
         Text("give a number above 0, such as --limit-tokens 2000", "请给出大于 0 的数，例如 --limit-tokens 2000"),
     ),
+    "prompt.too-few-cases": ErrorText(
+        Text(
+            "{train} cases to learn from and {val} to choose by are too few",
+            "供学习的用例 {train} 个、供选择的用例 {val} 个，数量不足",
+        ),
+        Text(
+            "write more cases, or mark them with `split: train` and `split: val`",
+            "请增加用例，或用 `split: train` 与 `split: val` 标明",
+        ),
+    ),
+    "prompt.small-budget": ErrorText(
+        Text(
+            "a budget of {budget} answers does not score the prompt once on {val} cases",
+            "预算 {budget} 个回答，不够在 {val} 个用例上评分一次",
+        ),
+        Text("give a larger --budget, at least five times as many", "请给更大的 --budget，至少为用例数的五倍"),
+    ),
+    "prompt.nothing-to-optimize": ErrorText(
+        Text("{at}: the file has no system text to optimize", "{at}：文件中没有可优化的系统文本"),
+        Text("write one before the line `user:`", "请在 `user:` 一行之前写上"),
+    ),
+    "prompt.unknown-technique": ErrorText(
+        Text("there is no technique {name!r}", "没有技巧 {name!r}"),
+        Text("{suggestion}; `lianlu prompt apply` lists them", "{suggestion}；运行 `lianlu prompt apply` 查看全部"),
+    ),
+    "prompt.no-file": ErrorText(
+        Text("no prompt file is given", "没有指定提示词文件"),
+        Text("for example `lianlu prompt apply step-by-step FILE`", "例如 `lianlu prompt apply step-by-step 文件`"),
+    ),
+    "prompt.no-examples": ErrorText(
+        Text("{path!r} holds no case that can be an example", "{path!r} 中没有可作示例的用例"),
+        Text(
+            "a case of one turn with `good:`, marked `split: train` or not marked, can be one",
+            "需要一轮、带 `good:`，且标为 `split: train` 或未标 split 的用例",
+        ),
+    ),
+    "prompt.only-markdown": ErrorText(
+        Text("{path!r} is a prompt of maps and lists", "{path!r} 是以映射和列表保存的提示词"),
+        Text(
+            "write it as markdown first: `lianlu prompt render FILE --format md`",
+            "请先写成 markdown：`lianlu prompt render 文件 --format md`",
+        ),
+    ),
 }

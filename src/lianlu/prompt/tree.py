@@ -105,7 +105,9 @@ def _modules(tree: Mapping[str, Any], level: int, names: Names) -> Iterable[Modu
             for inner, each in cast("Mapping[str, Any]", value).items():
                 if inner.casefold() == "name" and not isinstance(each, Mapping | list):
                     name = str(each)
-                elif above == "Role" and inner == "text" and isinstance(each, list | str):  # as `_content` writes them beside a name
+                elif (
+                    above == "Role" and inner == "text" and isinstance(each, list | str)
+                ):  # as `_content` writes them beside a name
                     own += _read_elements(each)
                 elif _is_module(inner, each, "Role" if below else above, names):
                     below[inner] = each

@@ -1,0 +1,171 @@
+"""`lianlu prompt optimize`: search better words for a prompt, and tell the gain on cases that had no part in it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+import msgspec
+
+from lianlu.core.console import print_table, say
+from lianlu.core.errors import UsageError
+from lianlu.core.files import write_bytes
+from lianlu.core.i18n import Text, language, pick
+from lianlu.core.verb import Call, Outcome, argument, option, verb
+from lianlu.llm import Sampling
+from lianlu.llm.request_store import RequestStore
+from lianlu.prompt.cases import cases_of, read_cases
+from lianlu.prompt.compare_verb import REQUESTS, behaving, judges_of, opened_by
+from lianlu.prompt.file import PromptFile, find_prompt, moved, read_file
+from lianlu.prompt.optimize import Optimized, Search, Splits, split_cases, with_system
+
+__all__ = ["optimize"]
+
+
+@verb("optimize", Text("Search better words for a prompt on test cases.", "按测试用例搜索更好的措辞。"))
+@argument("file")
+@option("--model", metavar="REF", required=True, help=Text("model that answers", "作答的模型"))
+@option("--reflect", metavar="REF", help=Text("model that proposes; by default the same", "提出改写的模型；默认相同"))
+@option(
+    "--cases",
+    "cases_path",
+    type=click.Path(path_type=Path),
+    help=Text("test cases; by default those that the prompt names", "测试用例；默认用提示词自带的"),
+)
+@option(
+    "--budget",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help=Text("most answers that are scored", "最多评分的回答数"),
+)
+@option(
+    "--concurrency",
+    type=click.IntRange(1, 1024),
+    default=4,
+    show_default=True,
+    help=Text("requests at once", "并发请求数"),
+)
+@option("--temperature", type=click.FloatRange(0, 100), help=Text("randomness of the answers", "采样温度"))
+@option("--max-tokens", type=click.IntRange(min=1), help=Text("longest answer", "回答的最大 token 数"))
+@option("--judge", metavar="REF", help=Text("model for the assertion `judge`", "断言 `judge` 所用的模型"))
+@option("--embed", metavar="REF", help=Text("embedder for the assertion `similar`", "断言 `similar` 所用的向量模型"))
+def optimize(
+    call: Call,
+    file: str,
+    model: str,
+    reflect: str | None,
+    cases_path: Path | None,
+    budget: int,
+    concurrency: int,
+    temperature: float | None,
+    max_tokens: int | None,
+    judge: str | None,
+    embed: str | None,
+) -> Outcome:
+    """With --out FOLDER: the better prompt, optimize.json and page.html. Answers are kept; a stopped search goes on."""
+    path = find_prompt(file)
+    prompt = read_file(path)
+    cases = read_cases(cases_path) if cases_path is not None else cases_of(prompt)
+    if not cases:
+        raise UsageError("prompt.no-cases", path=file)
+    splits = split_cases(cases, call.seed)
+    counts = {"train": len(splits.train), "val": len(splits.val), "test": len(splits.test)}
+    if call.dry_run:
+        return Outcome({"prompt": prompt.name, **counts, "budget": budget})
+    if budget < len(splits.val):
+        raise UsageError("prompt.small-budget", budget=budget, val=len(splits.val))
+    job = call.job("optimize")
+    job.note(_told(splits))
+    store = RequestStore(call.settings.data_folder / REQUESTS) if call.resume else None
+    opened = partial(opened_by, settings=call.settings)
+    search = Search(
+        file=prompt,
+        cases=splits,
+        opened=opened,
+        model=model,
+        reflect=reflect or model,
+        judges=judges_of(opened, judge, embed, store),
+        store=store,
+        behave=behaving(call),
+        job=job,
+        budget=budget,
+        concurrency=concurrency,
+        seed=call.seed,
+        sampling=Sampling(temperature=temperature, max_tokens=max_tokens),
+    )
+    try:
+        made, ended = search.run()
+    finally:
+        if store is not None:
+            store.close()
+    out = call.out_folder(f"prompt-{prompt.name}")
+    written = _write(out, prompt, path, made)
+    if ended is not None:
+        job.note(_stopped(out, kept=store is not None), level="error")
+        raise ended
+    data = {**msgspec.to_builtins(made), "prompt": prompt.name, "out": str(out), "written": str(written or "")}
+    return Outcome(data, lambda: _show(made, out, written))
+
+
+def _told(splits: Splits) -> Text:
+    train, val, test = (len(each) for each in (splits.train, splits.val, splits.test))
+    return Text(
+        f"{train} cases to learn from, {val} to choose by, {test} kept for the end",
+        f"{train} 个用例供学习，{val} 个供选择，{test} 个留到最后",
+    )
+
+
+def _stopped(out: Path, *, kept: bool) -> Text:
+    if not kept:
+        return Text(f"what was found so far is in {out}", f"已有结果在 {out}")
+    return Text(
+        f"what was found so far is in {out}; the same command asks only what is missing",
+        f"已有结果在 {out}；再次运行同一命令只询问缺少的部分",
+    )
+
+
+def _write(folder: Path, prompt: PromptFile, path: Path, made: Optimized) -> Path | None:
+    """The report, and the better prompt where there is one."""
+    from lianlu.page import render
+    from lianlu.prompt.optimize_page import optimized_page
+
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / "optimize.json", msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n")
+    better = with_system(prompt, made.candidates[made.best].text) if made.best else None
+    write_bytes(folder / "page.html", render(optimized_page(prompt, better, made), language()).encode())
+    if better is None:
+        return None
+    written = folder / path.name
+    write_bytes(written, moved(better, folder).encode())
+    return written
+
+
+def _show(made: Optimized, out: Path, written: Path | None) -> None:
+    first, best = made.candidates[0], made.candidates[made.best]
+    rows = [(pick("cases to choose by", "供选择的用例"), str(made.val), f"{first.score:.3f}", f"{best.score:.3f}", "")]
+    if made.held_out is not None and made.passed is not None:
+        rate = made.held_out.win_rate
+        told = pick(
+            f"win rate {rate.value:.2f} ({rate.low:.2f}–{rate.high:.2f})",
+            f"胜率 {rate.value:.2f}（{rate.low:.2f}–{rate.high:.2f}）",
+        )
+        before, after = made.passed
+        rows.append((pick("kept for the end", "留到最后的用例"), str(made.test), f"{before:.3f}", f"{after:.3f}", told))
+    columns = (pick("cases", "用例"), "n", pick("before", "之前"), pick("after", "之后"), "")
+    count = len(made.candidates)
+    print_table(
+        columns,
+        rows,
+        title=pick(f"{count} candidates, {made.calls} answers scored", f"{count} 个候选，已评分 {made.calls} 个回答"),
+    )
+    if made.reflections and made.nonsense >= made.reflections:
+        say(pick("no proposal could be used: try another --reflect", "没有一次改写可用：请换一个 --reflect"))
+    if written is None:
+        say(pick("nothing better was found", "没有找到更好的提示词"))
+        say(pick(f"wrote {out / 'page.html'}, optimize.json", f"已写入 {out / 'page.html'}、optimize.json"))
+        return
+    if not made.test:
+        say(pick("no cases were kept for the end, so no gain can be told", "没有留到最后的用例，无法给出增益"))
+    say(pick(f"wrote {written}, page.html, optimize.json", f"已写入 {written}、page.html、optimize.json"))
