@@ -29,7 +29,7 @@ from pydantic import Field
 from lianlu.core.errors import UsageError
 from lianlu.core.i18n import Text, suggest
 from lianlu.core.recipe import Recipe, Tree, check, parse_tree
-from lianlu.prompt.include import expanded, included, read_text
+from lianlu.prompt.include import expanded, included, read_text, with_include_paths
 from lianlu.prompt.model import Prompt, Syntax
 from lianlu.prompt.render import parse, source, unclosed_variable, variables_of
 from lianlu.prompt.roles import RoleMessage, split_roles
@@ -37,6 +37,8 @@ from lianlu.prompt.roles import RoleMessage, split_roles
 __all__ = ["Head", "PromptFile", "Variable", "find_prompt", "moved", "parse_file", "read_file", "shipped"]
 
 _HEAD = re.compile(r"\ufeff?---[ \t]*\r?\n(?P<yaml>.*?)(?:^|(?<=\n))---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+_PLAIN_PATH = re.compile(r"[\w./][\w./-]*")
+_PYTHON_FILE = re.compile(r"(?P<before>\bpython[\"']?\s*:\s*[\"']?)(?P<path>[^\s\"',}]+\.py)(?=:)")
 _SYNTAX: Mapping[str, Syntax] = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 VariableType = Literal["string", "integer", "number", "boolean", "list"]
 _TYPES: Mapping[str, tuple[type | tuple[type, ...], Text]] = {
@@ -228,14 +230,21 @@ def read_file(path: Path, *, framework: str = "") -> PromptFile:
 
 
 def moved(file: PromptFile, folder: Path) -> str:
-    """The file's text for another folder: the cases that its front matter names stay the same file."""
-    cases = file.head.cases
-    own = Path(file.origin).parent
-    if not cases or Path(cases).is_absolute() or own.resolve() == folder.resolve():
+    """The file's text for another folder: cases, includes and Python files that it names stay the same files."""
+    own, there = Path(file.origin).parent.resolve(), folder.resolve()
+    if own == there:
         return file.text
-    there = os.path.relpath(own.resolve() / cases, folder.resolve())
-    head = re.sub(r"^cases:.*$", lambda _: f"cases: {there}", file.head_text, count=1, flags=re.MULTILINE)
-    return head + file.text[len(file.head_text) :]
+
+    def path_of(path: str) -> str:
+        return path if Path(path).is_absolute() else Path(os.path.relpath(own / path, there)).as_posix()
+
+    head = file.head_text
+    if file.head.cases:
+        named = path_of(file.head.cases)
+        plain = named if _PLAIN_PATH.fullmatch(named) else msgspec.json.encode(named).decode()
+        head = re.sub(r"^cases:.*$", lambda _: f"cases: {plain}", head, count=1, flags=re.MULTILINE)
+    head = _PYTHON_FILE.sub(lambda found: found["before"] + path_of(found["path"]), head)
+    return head + with_include_paths(file.text[len(file.head_text) :], path_of)
 
 
 def find_prompt(name: str) -> Path:

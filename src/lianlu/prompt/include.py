@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lianlu.core.errors import LimitError, UsageError
 
-__all__ = ["LARGEST_BYTES", "expanded", "included", "read_text"]
+__all__ = ["LARGEST_BYTES", "expanded", "include_paths", "included", "read_text", "with_include_paths"]
 
 LARGEST_BYTES = 1_000_000
 _INCLUDE = re.compile(r"(?P<escaped>\\)?\{\{>\s*(?P<path>[^{}\n]{1,200}?)\s*\}\}")
@@ -59,6 +59,24 @@ def included(text: str, origin: Path) -> Iterator[Path]:
 
     collect(text, origin)
     yield from seen
+
+
+def include_paths(text: str) -> list[str]:
+    """The paths in the includes of a text, in order, each once; nothing is read.
+
+    >>> include_paths("{{> a.md}} and \\\\{{> b.md}}")
+    ['a.md']
+    """
+    return list(dict.fromkeys(found["path"] for found in _INCLUDE.finditer(text) if not found["escaped"]))
+
+
+def with_include_paths(text: str, path_of: Callable[[str], str]) -> str:
+    """The text with other paths in its includes."""
+
+    def one(found: re.Match[str]) -> str:
+        return found.group() if found["escaped"] else f"{{{{> {path_of(found['path'])}}}}}"
+
+    return _INCLUDE.sub(one, text)
 
 
 def _expanded(text: str, origin: Path, first_line: int, above: tuple[Path, ...]) -> str:

@@ -2,11 +2,11 @@
 
 What is searched is the system text of a file, and every candidate is scored as a file through the same grid as a
 comparison: the bytes that are scored are the bytes that are written. Cases kept for the end have no part in the search.
+A search that is stopped keeps nothing but its answers: the next one takes the same steps, and asks only what is missing.
 """
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,43 +15,31 @@ from typing import Any
 import msgspec
 
 from lianlu.core import aio
-from lianlu.core.errors import LianluError, UsageError
+from lianlu.core.errors import Cancelled, LianluError, UsageError
 from lianlu.core.extras import require
+from lianlu.core.i18n import Text
 from lianlu.core.job import Job
 from lianlu.llm import Backend, Sampling
 from lianlu.llm.request_store import RequestStore, StoredBackend
-from lianlu.llm.wrapper import Wrapper
-from lianlu.prompt.cases import Case
+from lianlu.prompt.candidate import problem_of, with_system
+from lianlu.prompt.cases import Case, assertions_of
 from lianlu.prompt.compare_stats import Comparison, compared
-from lianlu.prompt.file import PromptFile, parse_file
+from lianlu.prompt.evolution import PART, Adapter, Candidate, Rejected, Silent, Watch
+from lianlu.prompt.file import PromptFile
 from lianlu.prompt.grid import Behave, Grid, Variant
 from lianlu.prompt.judging import Judges
-from lianlu.prompt.reflection import problem_of, proposed, reflection_conversation
+from lianlu.prompt.open_models import OpenModels
+from lianlu.prompt.reflection import proposed, reflection_conversation
 from lianlu.prompt.render import source
 from lianlu.prompt.results import Cell, Results, VariantFacts
+from lianlu.prompt.splits import Splits
 from lianlu.records import Conversation, Usage
 
-__all__ = ["Candidate", "Optimized", "Search", "Splits", "split_cases", "with_system"]
+__all__ = ["Optimized", "Search"]
 
-_PART = "system"
-_LEAST_FOR_A_TEST = 12
-_MINIBATCH = 3
-
-
-class Splits(msgspec.Struct, frozen=True, kw_only=True):
-    """Cases to learn from, to choose by, and for the end alone."""
-
-    train: tuple[Case, ...]
-    val: tuple[Case, ...]
-    test: tuple[Case, ...] = ()
-
-
-class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """One text of the search with its mean score on the cases to choose by; `parent` is None for the first."""
-
-    text: str
-    score: float
-    parent: int | None = None
+_TRIES = 2
+_NO_PROMPT = Text("there is no prompt between two lines of ~~~~", "两行 ~~~~ 之间没有提示词")
+_SAME = Text("it changes nothing", "没有任何改动")
 
 
 class Optimized(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,9 +47,12 @@ class Optimized(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         best: index of the best candidate; 0 where nothing was better than what was there.
-        calls: answers that were scored, kept ones included.
-        nonsense: proposals that were no prompt, of `reflections`.
+        rejected: proposals that are no candidates, in the order they came.
+        calls: answers that were scored, kept ones included; never more than `budget`.
+        nonsense: proposals that could not be used, of `reflections`.
         held_out: old against new on the cases that had no part in the search; None where there are none.
+        passed: the shares of these cases that old and new pass.
+        is_whole: False where the search was stopped before its end.
     """
 
     candidates: tuple[Candidate, ...]
@@ -72,44 +63,24 @@ class Optimized(msgspec.Struct, frozen=True, kw_only=True):
     train: int
     val: int
     test: int
+    budget: int = 0
+    seed: int = 0
+    model: str = ""
+    reflect: str = ""
+    rejected: tuple[Rejected, ...] = ()
     held_out: Comparison | None = None
     passed: tuple[float, float] | None = None
     spent: Usage = Usage()
     is_whole: bool = True
 
-
-def split_cases(cases: Sequence[Case], seed: int) -> Splits:
-    """The cases by their own `split`; those without one are parted by the seed.
-
-    Raises:
-        UsageError: prompt.too-few-cases
-    """
-    test = [case for case in cases if case.split == "test"]
-    train = [case for case in cases if case.split == "train"]
-    val = [case for case in cases if case.split == "val"]
-    free = [case for case in cases if not case.split]
-    random.Random(seed).shuffle(free)  # noqa: S311 - no secret
-    if not test and len(free) >= _LEAST_FOR_A_TEST:
-        third = len(free) // 3
-        test, free = free[:third], free[third:]
-    if free:
-        half = (len(free) + 1) // 2
-        train += free[:half]
-        val += free[half:]
-    if not train or not val:
-        raise UsageError("prompt.too-few-cases", train=len(train), val=len(val))
-    return Splits(train=tuple(train), val=tuple(val), test=tuple(test))
-
-
-def with_system(file: PromptFile, text: str) -> PromptFile:
-    """The same file with another system text.
-
-    Raises:
-        UsageError: as `parse_file`
-    """
-    words = text if not file.messages or text.endswith("\n") else text + "\n"
-    whole = file.head_text + file.lead + words + "".join(each.source for each in file.messages)
-    return parse_file(whole, file.origin, framework=file.prompt.framework, syntax=file.prompt.syntax)
+    @property
+    def gain(self) -> str:
+        """The difference of the shares that pass on the cases of the end, with its interval where the cases vary."""
+        each = self.held_out
+        if each is None:
+            return ""
+        interval = f" ({each.low:+.3f} … {each.high:+.3f})" if each.low < each.high else ""
+        return f"{each.difference:+.3f}{interval}"
 
 
 @dataclass
@@ -120,7 +91,11 @@ class Search:
         opened: opens a model by its ref.
         model: the model that answers.
         reflect: the model that proposes.
-        budget: most answers that are scored.
+        store: where answers and proposals are kept; None keeps nothing.
+        budget: most answers that are scored; those to the cases of the end are not counted.
+
+    Attributes:
+        held_out: the answers of old and new to the cases of the end, after `run`.
     """
 
     file: PromptFile
@@ -136,110 +111,126 @@ class Search:
     concurrency: int = 4
     seed: int = 0
     sampling: Sampling = field(default_factory=Sampling)
-    _open: dict[str, Backend] = field(init=False, default_factory=dict[str, Backend])
-    _calls: int = field(init=False, default=0)
+    held_out: Results | None = field(init=False, default=None)
+    _watch: Watch = field(init=False, repr=False)
+    _models: OpenModels = field(init=False, repr=False)
     _reflections: int = field(init=False, default=0)
     _nonsense: int = field(init=False, default=0)
     _asked: Counter[str] = field(init=False, default_factory=Counter[str])
     _spent: Usage = field(init=False, default_factory=Usage)
-    _scored: dict[str, float] = field(init=False, default_factory=dict[str, float])
+    _broken: LianluError | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self._models = OpenModels(self.opened)
+        self._watch = Watch(self.cases.val, self.cases.learned_at_once)
 
     def run(self) -> tuple[Optimized, LianluError | None]:
         """Search until the budget is spent; what ended it before is the second value, and the first what stands then.
 
         Raises:
-            UsageError: prompt.nothing-to-optimize, extra.missing, those of `Grid.plan`
+            UsageError: prompt.nothing-to-optimize, prompt.small-budget, prompt.case-without-assertion, extra.missing,
+                those of `Grid.plan`
+            LianluError: what ended it before the prompt itself was scored
         """
-        gepa = require("gepa", "prompt")
-        text = source(self.file.prompt)
-        if not text.strip():
-            raise UsageError("prompt.nothing-to-optimize", at=self.file.origin)
-        self._grid(
-            [Variant("old", self.file, self.model)], [*self.cases.train, *self.cases.val, *self.cases.test]
-        ).plan()
-        ended: LianluError | None = None
-        candidates: list[Candidate] = []
+        require("gepa", "prompt")
+        self._check()
         try:
-            try:
-                found = gepa.optimize(
-                    seed_candidate={_PART: text},
-                    trainset=list(self.cases.train),
-                    valset=list(self.cases.val),
-                    adapter=_Adapter(self),
-                    custom_candidate_proposer=self._propose,
-                    reflection_minibatch_size=min(_MINIBATCH, len(self.cases.train)),
-                    max_metric_calls=self.budget,
-                    logger=_Silent(),
-                    seed=self.seed,
-                    raise_on_exception=True,
-                )
-                candidates = [
-                    Candidate(
-                        text=each[_PART], score=score, parent=next((at for at in parents if at is not None), None)
-                    )
-                    for each, score, parents in zip(
-                        found.candidates, found.val_aggregate_scores, found.parents, strict=True
-                    )
-                ]
-            except LianluError as error:
-                ended = error
-                candidates = [Candidate(text=each, score=score) for each, score in self._scored.items()]
-                if not candidates:
-                    raise
-            scores = [each.score for each in candidates]
-            best = scores.index(max(scores))
-            held_out, passed = None, None
-            if ended is None and best:
-                try:
-                    held_out, passed = self._held_out(candidates[best].text)
-                except LianluError as error:
-                    ended = error
+            ended = self._stopped_by(self._evolve)
+            if not self._watch.candidates:
+                raise ended or Cancelled()
+            best = self._best()
+            if ended is None and best and self.cases.test:
+                ended = self._stopped_by(self._hold_out)
         finally:
             self._close()
-        return (
-            Optimized(
-                candidates=tuple(candidates),
-                best=best,
-                calls=self._calls,
-                reflections=self._reflections,
-                nonsense=self._nonsense,
-                train=len(self.cases.train),
-                val=len(self.cases.val),
-                test=len(self.cases.test),
-                held_out=held_out,
-                passed=passed,
-                spent=self._spent,
-                is_whole=ended is None,
-            ),
-            ended,
+        return self._found(best, is_whole=ended is None), ended
+
+    def _check(self) -> None:
+        """What can be wrong is found before anything is asked."""
+        if not source(self.file.prompt).strip():
+            raise UsageError("prompt.nothing-to-optimize", at=self.file.origin)
+        if self.budget < self.cases.least_budget:
+            raise UsageError("prompt.small-budget", budget=self.budget, least=self.cases.least_budget)
+        self.cases.check_asserted(assertions_of(self.file))
+        everything = [*self.cases.train, *self.cases.val, *self.cases.test]
+        self._grid([Variant("old", self.file, self.model)], everything).plan()
+
+    def _stopped_by(self, work: Callable[[], None]) -> LianluError | None:
+        """What ends `work` before its end: a service that is gone, or Ctrl-C."""
+        try:
+            work()
+        except KeyboardInterrupt:
+            return Cancelled()
+        except LianluError as error:
+            return self._broken or error
+        return self._broken
+
+    def _evolve(self) -> None:
+        # GEPA's cache of evaluations stays off: it knows cases by their number, and those to learn from and those to
+        # choose by are both numbered from zero. The request store keeps what was asked.
+        require("gepa", "prompt").optimize(
+            seed_candidate={PART: source(self.file.prompt)},
+            trainset=list(self.cases.train),
+            valset=list(self.cases.val),
+            adapter=Adapter(self._scored),
+            custom_candidate_proposer=self._propose,
+            reflection_minibatch_size=self.cases.learned_at_once,
+            stop_callbacks=[self._is_over],
+            callbacks=[self._watch],
+            logger=Silent(),
+            seed=self.seed,
+            raise_on_exception=True,
+        )
+
+    def _is_over(self, state: Any) -> bool:
+        """Before each step: whether it could go beyond the budget, or nothing is left to gain."""
+        is_perfect = any(each.score >= 1.0 for each in self._watch.candidates)
+        return self._broken is not None or is_perfect or state.total_num_evals + self.cases.step > self.budget
+
+    def _best(self) -> int:
+        scores = [each.score for each in self._watch.candidates]
+        return scores.index(max(scores))
+
+    def _found(self, best: int, *, is_whole: bool) -> Optimized:
+        pairs = compared(self.held_out) if self.held_out is not None else []
+        passed = None if self.held_out is None else (_share(self.held_out, 0), _share(self.held_out, 1))
+        return Optimized(
+            candidates=tuple(self._watch.candidates),
+            best=best,
+            calls=self._watch.used,
+            reflections=self._reflections,
+            nonsense=self._nonsense,
+            train=len(self.cases.train),
+            val=len(self.cases.val),
+            test=len(self.cases.test),
+            budget=self.budget,
+            seed=self.seed,
+            model=self.model,
+            reflect=self.reflect,
+            rejected=tuple(self._watch.rejected),
+            held_out=pairs[0] if pairs else None,
+            passed=passed,
+            spent=self._spent,
+            is_whole=is_whole,
         )
 
     # Scoring
 
-    def scored(self, cases: Sequence[Case], text: str) -> list[Cell | str]:
+    def _scored(self, cases: Sequence[Case], text: str) -> Sequence[Cell | Text]:
         """A cell for each case, or what is wrong with the text; raises what ends the search."""
-        problem = problem_of(text, source(self.file.prompt), self.file.name)
-        file = self.file
-        if not problem:
-            try:
-                file = with_system(self.file, text)
-            except UsageError as error:
-                problem = error.message()
-        if problem:
+        problem = problem_of(self.file, text) if text != source(self.file.prompt) else None
+        if problem is not None:
             return [problem] * len(cases)
-        cells = self._cells([Variant("candidate", file, self.model)], cases)
-        self._calls += len(cases)
-        self.job.progress("scoring", min(self._calls, self.budget), self.budget, "answers")
+        cells = self._cells([Variant("candidate", with_system(self.file, text), self.model)], cases)
+        self.job.progress("scoring", min(self._watch.used + len(cases), self.budget), self.budget, "answers")
         self.job.check()
-        if {case.id for case in cases} == {case.id for case in self.cases.val}:
-            self._scored[text] = sum(cell.score or 0.0 for cell in cells) / len(cells)
-        return list(cells)
+        return cells
 
     def _grid(self, variants: Sequence[Variant], cases: Sequence[Case]) -> Grid:
         return Grid(
             variants=variants,
             cases=cases,
-            open_backend=self._opened,
+            open_backend=self._models,
             judges=self.judges,
             store=self.store,
             concurrency=self.concurrency,
@@ -258,19 +249,13 @@ class Search:
                 self._spent += turn.usage
         return cells
 
-    def _held_out(self, text: str) -> tuple[Comparison | None, tuple[float, float] | None]:
-        """Old against new on the cases of the end, and the share of them that each passes."""
-        if not self.cases.test:
-            return None, None
-        variants = [Variant("old", self.file, self.model), Variant("new", with_system(self.file, text), self.model)]
-        cells = self._cells(variants, self.cases.test)
-        facts = tuple(VariantFacts(name=each.name, prompt=each.file.origin, model=each.model) for each in variants)
-        pairs = compared(Results(variants=facts, cells=tuple(cells)))
-        shares = [
-            sum(cell.passed is True for cell in cells if cell.variant == number) / len(self.cases.test)
-            for number in (0, 1)
-        ]
-        return (pairs[0] if pairs else None), (shares[0], shares[1])
+    def _hold_out(self) -> None:
+        """Ask the cases of the end with the old text and the best."""
+        self.job.progress("comparing on the cases of the end", 0, 2 * len(self.cases.test), "answers")
+        new = with_system(self.file, self._watch.candidates[self._best()].text)
+        variants = [Variant("old", self.file, self.model), Variant("new", new, self.model)]
+        facts = tuple(VariantFacts(name=each.name, prompt=self.file.origin, model=self.model) for each in variants)
+        self.held_out = Results(variants=facts, cells=tuple(self._cells(variants, self.cases.test)))
 
     # Proposing
 
@@ -280,92 +265,54 @@ class Search:
         reflective_dataset: Mapping[str, Sequence[Mapping[str, Any]]],
         components_to_update: Sequence[str],  # noqa: ARG002 - there is one
     ) -> dict[str, str]:
-        """Another text for the part; the same where none that can be used was proposed, even after it was told why."""
-        now, original = candidate[_PART], source(self.file.prompt)
-        records = reflective_dataset[_PART]
-        conversation = reflection_conversation(now, records)
-        for _ in range(2):
-            said = self._reflect(conversation)
+        """Another text for the part; none where none that can be used was proposed, even after it was told why."""
+        if self._broken is not None:  # GEPA asks again after an error, and goes on after the second
+            raise self._broken
+        now = candidate[PART]
+        refused: Text | None = None
+        for _ in range(_TRIES):
+            said = self._reflect(reflection_conversation(now, reflective_dataset[PART], refused))
             self._reflections += 1
-            text = proposed(said)
-            problem = problem_of(text, original, self.file.name) if text else ""
-            if text and not problem:
-                return {_PART: text if not now.endswith("\n") else text.rstrip("\n") + "\n"}
+            text = _framed(proposed(said), now)
+            refused = _NO_PROMPT if not text.strip() else _SAME if text == now else problem_of(self.file, text)
+            if refused is None:
+                return {PART: text}
             self._nonsense += 1
-            conversation = reflection_conversation(now, records, refused=problem or said)
-        return {_PART: now}
+            self._watch.rejected.append(Rejected(text=text if text.strip() else said, why=refused.en))
+        return {}
 
     def _reflect(self, conversation: Conversation) -> str:
         asked = msgspec.json.encode(conversation.messages).decode()
         number = self._asked[asked]
         self._asked[asked] += 1  # the same question again is for another answer
-        model = self._opened(self.reflect)
+        model = self._models(self.reflect)
         backend = model if self.store is None else StoredBackend(model, self.store, sample=number)
-        reply = aio.run(lambda: backend.chat(conversation, Sampling()), self.job)
+        try:
+            reply = aio.run(lambda: backend.chat(conversation, Sampling()), self.job)
+        except LianluError as error:
+            self._broken = error
+            raise
         self._spent += reply.usage
         return reply.message.text
 
-    # Models are opened once: a search asks the same one hundreds of times.
-
-    def _opened(self, ref: str) -> Backend:
-        if ref not in self._open:
-            self._open[ref] = self.opened(ref)
-        return _KeptOpen(self._open[ref])
-
     def _close(self) -> None:
         async def close() -> None:
-            for backend in self._open.values():
-                await backend.close()
+            await self._models.close()
             await self.judges.close()
 
         aio.run(close)
 
 
-class _KeptOpen(Wrapper):
-    async def close(self) -> None:
-        """Stays open; `Search` closes it."""
+def _share(results: Results, variant: int) -> float:
+    """How many of a variant's cells pass, those that could not be judged among them."""
+    cells = results.of_variant(variant)
+    return sum(cell.passed is True for cell in cells) / len(cells)
 
 
-@dataclass
-class _Adapter:
-    """What GEPA asks of a system: scores for a candidate, and what went wrong in words."""
-
-    search: Search
-    propose_new_texts: None = None
-
-    def evaluate(self, batch: list[Case], candidate: Mapping[str, str], capture_traces: bool = False) -> Any:
-        batches = require("gepa", "prompt").EvaluationBatch
-        cells = self.search.scored(batch, candidate[_PART])
-        outputs = [cell if isinstance(cell, str) else cell.output for cell in cells]
-        scores = [0.0 if isinstance(cell, str) else cell.score or 0.0 for cell in cells]
-        traces = list(zip(batch, cells, strict=True)) if capture_traces else None
-        return batches(outputs=outputs, scores=scores, trajectories=traces)
-
-    def make_reflective_dataset(
-        self,
-        candidate: Mapping[str, str],  # noqa: ARG002
-        eval_batch: Any,
-        components_to_update: Sequence[str],
-    ) -> dict[str, list[dict[str, Any]]]:
-        records = [_record(case, cell) for case, cell in eval_batch.trajectories]
-        return dict.fromkeys(components_to_update, records)
-
-
-def _record(case: Case, cell: Cell | str) -> dict[str, Any]:
-    """What was said and answered, and which assertions it failed, for the model that proposes."""
-    if isinstance(cell, str):
-        return {"input": case.turns[0].said or "", "output": "", "failed": [cell]}
-    failed = [
-        f"{verdict.name}: {verdict.value}" + (f" ({verdict.why})" if verdict.why else "")
-        for turn in cell.turns
-        for verdict in turn.verdicts
-        if verdict.passed is False
-    ]
-    said = "\n".join(turn.said for turn in cell.turns)
-    return {"input": said, "output": cell.output, "failed": failed or ([cell.error] if cell.error else [])}
-
-
-class _Silent:
-    """Where GEPA's own log goes: the job tells what there is to tell."""
-
-    def log(self, message: str) -> None: ...
+def _framed(text: str, like: str) -> str:
+    """The text with as many newlines around it as another has."""
+    words = text.strip("\n")
+    if not words.strip():
+        return ""
+    before, after = len(like) - len(like.lstrip("\n")), len(like) - len(like.rstrip("\n"))
+    return "\n" * before + words + "\n" * after

@@ -15,12 +15,17 @@ from lianlu.core.i18n import Text, language, pick
 from lianlu.core.verb import Call, Outcome, argument, option, verb
 from lianlu.llm import Sampling
 from lianlu.llm.request_store import RequestStore
+from lianlu.prompt.candidate import with_system
 from lianlu.prompt.cases import cases_of, read_cases
 from lianlu.prompt.compare_verb import REQUESTS, behaving, judges_of, opened_by
 from lianlu.prompt.file import PromptFile, find_prompt, moved, read_file
-from lianlu.prompt.optimize import Optimized, Search, Splits, split_cases, with_system
+from lianlu.prompt.optimize import Optimized, Search
+from lianlu.prompt.results import Results
+from lianlu.prompt.splits import Splits, split_cases
 
 __all__ = ["optimize"]
+
+_REPORT = "optimize.json"
 
 
 @verb("optimize", Text("Search better words for a prompt on test cases.", "按测试用例搜索更好的措辞。"))
@@ -73,9 +78,7 @@ def optimize(
     splits = split_cases(cases, call.seed)
     counts = {"train": len(splits.train), "val": len(splits.val), "test": len(splits.test)}
     if call.dry_run:
-        return Outcome({"prompt": prompt.name, **counts, "budget": budget})
-    if budget < len(splits.val):
-        raise UsageError("prompt.small-budget", budget=budget, val=len(splits.val))
+        return Outcome({"prompt": prompt.name, **counts, "budget": budget, "least_budget": splits.least_budget})
     job = call.job("optimize")
     job.note(_told(splits))
     store = RequestStore(call.settings.data_folder / REQUESTS) if call.resume else None
@@ -100,19 +103,19 @@ def optimize(
     finally:
         if store is not None:
             store.close()
-    out = call.out_folder(f"prompt-{prompt.name}")
-    written = _write(out, prompt, path, made)
+    out = call.out_folder(f"optimize-{path.stem}")
+    written = _write(out, prompt, path, made, search.held_out)
     if ended is not None:
         job.note(_stopped(out, kept=store is not None), level="error")
         raise ended
     data = {**msgspec.to_builtins(made), "prompt": prompt.name, "out": str(out), "written": str(written or "")}
-    return Outcome(data, lambda: _show(made, out, written))
+    return Outcome(data, lambda: _show(made, splits, out, written))
 
 
 def _told(splits: Splits) -> Text:
     train, val, test = (len(each) for each in (splits.train, splits.val, splits.test))
     return Text(
-        f"{train} cases to learn from, {val} to choose by, {test} kept for the end",
+        f"cases: {train} to learn from, {val} to choose by, {test} kept for the end",
         f"{train} 个用例供学习，{val} 个供选择，{test} 个留到最后",
     )
 
@@ -126,30 +129,48 @@ def _stopped(out: Path, *, kept: bool) -> Text:
     )
 
 
-def _write(folder: Path, prompt: PromptFile, path: Path, made: Optimized) -> Path | None:
+def _write(folder: Path, prompt: PromptFile, path: Path, made: Optimized, held_out: Results | None) -> Path | None:
     """The report, and the better prompt where there is one."""
     from lianlu.page import render
     from lianlu.prompt.optimize_page import optimized_page
 
     folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(folder / "optimize.json", msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n")
+    target = _free(folder, path)
     better = with_system(prompt, made.candidates[made.best].text) if made.best else None
-    write_bytes(folder / "page.html", render(optimized_page(prompt, better, made), language()).encode())
+    report = {**msgspec.to_builtins(made), "prompt": str(path), "written": target.name if better else ""}
+    write_bytes(folder / _REPORT, msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    write_bytes(folder / "page.html", render(optimized_page(prompt, better, made, held_out), language()).encode())
     if better is None:
         return None
-    written = folder / path.name
-    write_bytes(written, moved(better, folder).encode())
-    return written
+    write_bytes(target, moved(better, folder).encode())
+    return target
 
 
-def _show(made: Optimized, out: Path, written: Path | None) -> None:
+def _free(folder: Path, path: Path) -> Path:
+    """Where the better prompt goes: under the same name, but never over the prompt itself or another file.
+
+    What an earlier search wrote there is written anew.
+    """
+    try:
+        earlier = msgspec.json.decode((folder / _REPORT).read_bytes()).get("written", "")
+    except (OSError, msgspec.DecodeError, AttributeError):
+        earlier = ""
+    names = [path.name, *(f"{path.stem}.better{number or ''}{path.suffix}" for number in range(1000))]
+    places = (folder / name for name in names)
+    return next(
+        each for each in places if not each.exists() or (each.name == earlier and each.resolve() != path.resolve())
+    )
+
+
+def _show(made: Optimized, splits: Splits, out: Path, written: Path | None) -> None:
     first, best = made.candidates[0], made.candidates[made.best]
+    say(_told(splits).show())
     rows = [(pick("cases to choose by", "供选择的用例"), str(made.val), f"{first.score:.3f}", f"{best.score:.3f}", "")]
     if made.held_out is not None and made.passed is not None:
         rate = made.held_out.win_rate
         told = pick(
-            f"win rate {rate.value:.2f} ({rate.low:.2f}–{rate.high:.2f})",
-            f"胜率 {rate.value:.2f}（{rate.low:.2f}–{rate.high:.2f}）",
+            f"{made.gain}, win rate {rate.value:.2f} ({rate.low:.2f}–{rate.high:.2f})",
+            f"{made.gain}，胜率 {rate.value:.2f}（{rate.low:.2f}–{rate.high:.2f}）",
         )
         before, after = made.passed
         rows.append((pick("kept for the end", "留到最后的用例"), str(made.test), f"{before:.3f}", f"{after:.3f}", told))
@@ -158,14 +179,25 @@ def _show(made: Optimized, out: Path, written: Path | None) -> None:
     print_table(
         columns,
         rows,
-        title=pick(f"{count} candidates, {made.calls} answers scored", f"{count} 个候选，已评分 {made.calls} 个回答"),
+        title=pick(
+            f"candidates: {count}, answers scored: {made.calls} of {made.budget}",
+            f"{count} 个候选，已评分 {made.calls} 个回答（预算 {made.budget}）",
+        ),
     )
     if made.reflections and made.nonsense >= made.reflections:
-        say(pick("no proposal could be used: try another --reflect", "没有一次改写可用：请换一个 --reflect"))
+        why = made.rejected[-1].why if made.rejected else ""
+        say(
+            pick(
+                f"no proposal could be used ({why}): try another --reflect",
+                f"没有一次改写可用（{why}）：请换一个 --reflect",
+            )
+        )
     if written is None:
         say(pick("nothing better was found", "没有找到更好的提示词"))
         say(pick(f"wrote {out / 'page.html'}, optimize.json", f"已写入 {out / 'page.html'}、optimize.json"))
         return
     if not made.test:
         say(pick("no cases were kept for the end, so no gain can be told", "没有留到最后的用例，无法给出增益"))
+    elif made.held_out is not None and made.held_out.win_rate.low <= 0.5 <= made.held_out.win_rate.high:
+        say(pick("the cases of the end do not tell the two apart", "留到最后的用例分不出两者的高下"))
     say(pick(f"wrote {written}, page.html, optimize.json", f"已写入 {written}、page.html、optimize.json"))

@@ -23,8 +23,18 @@ from lianlu.prompt.compare_verb import REQUESTS, behaving, opened_by
 from lianlu.prompt.file import PromptFile, find_prompt, moved, read_file
 from lianlu.prompt.grid import Grid, Variant
 from lianlu.prompt.judging import Judges
+from lianlu.prompt.open_models import OpenModels
 from lianlu.prompt.render import source
-from lianlu.prompt.techniques import TECHNIQUES, added, language_of, with_detail, with_examples, with_vote
+from lianlu.prompt.techniques import (
+    TECHNIQUES,
+    added,
+    check_markdown,
+    language_of,
+    literal,
+    with_detail,
+    with_examples,
+    with_vote,
+)
 from lianlu.records import Conversation, user
 
 __all__ = ["apply"]
@@ -69,6 +79,7 @@ def apply(call: Call, technique: str, file: str, cases_path: str | None, example
         raise UsageError("prompt.no-file")
     path = find_prompt(file)
     old = read_file(path)
+    check_markdown(old)
     new, told = _made(call, old, technique, cases_path, examples, model)
     text = new.text if call.out is None else moved(new, call.out.parent)
     if call.out is not None and not call.dry_run:
@@ -90,8 +101,7 @@ def _made(
     if technique == "detail":
         return _detailed(call, old, model)
     each = TECHNIQUES[technique]
-    assert each.words is not None
-    return added(old, each.module, each.words.show(language_of(old)), each.parts), ""
+    return added(old, each.module, each.words_for(old), each.parts), ""
 
 
 def _detailed(call: Call, old: PromptFile, model: str | None) -> tuple[PromptFile, str]:
@@ -111,7 +121,7 @@ def _detailed(call: Call, old: PromptFile, model: str | None) -> tuple[PromptFil
         conversation = Conversation(messages=(user(asked),))
         said = aio.run(lambda: backend.chat(conversation, Sampling())).message.text
         lines = [line.rstrip() for line in said.splitlines() if line.lstrip().startswith(("-", "1", "2", "3"))]
-        return "\n".join(lines) or starter
+        return literal("\n".join(lines)) or starter
 
     try:
         return with_detail(old, lacking, fill), ""
@@ -137,25 +147,27 @@ def _few_shot(
         raise UsageError("prompt.too-few-cases", train=len(free), val=len(judged))
     job = call.job("few-shot")
     store = RequestStore(call.settings.data_folder / REQUESTS) if call.resume else None
-    opened = partial(opened_by, settings=call.settings)
+    models = OpenModels(partial(opened_by, settings=call.settings))
 
     def score(chosen: Sequence[Case]) -> float:
-        variant = Variant("few-shot", with_examples(old, chosen), model)
-        grid = Grid([variant], judged, lambda ref: opened(ref), Judges(), store, behave=behaving(call))
+        variant = Variant("few-shot", with_examples(old, chosen) if chosen else old, model)
+        grid = Grid([variant], judged, models, Judges(), store, behave=behaving(call), most_failures=1)
         cells, ended = aio.run(lambda: grid.run(Job()), job)
         if ended is not None:
             raise ended
         return sum(cell.score or 0.0 for cell in cells) / len(cells)
 
     try:
+        without = score(())
         chosen, best = chosen_by_score(free, examples, score, seed=call.seed)
     finally:
+        aio.run(models.close)
         if store is not None:
             store.close()
     names = ", ".join(case.id for case in chosen)
     told = pick(
-        f"chosen: {names}; score {best:.3f} on {len(judged)} cases",
-        f"选中：{names}；在 {len(judged)} 个用例上得分 {best:.3f}",
+        f"chosen: {names}; score {best:.3f} on {len(judged)} cases, {without:.3f} without examples",
+        f"选中：{names}；在 {len(judged)} 个用例上得分 {best:.3f}，无示例时 {without:.3f}",
     )
     return with_examples(old, chosen), told
 

@@ -164,8 +164,8 @@ ERRORS: dict[str, ErrorText] = {
     "prompt.no-embedder": ErrorText(
         Text("{at}: an assertion `similar` needs an embedder", "{at}：断言 `similar` 需要一个向量模型"),
         Text(
-            "give one with --embed REF, such as --embed bundled:minilm",
-            "请用 --embed REF 指定，例如 --embed bundled:minilm",
+            "give one with --embed REF, such as --embed bundled:all-minilm-l6-v2",
+            "请用 --embed REF 指定，例如 --embed bundled:all-minilm-l6-v2",
         ),
     ),
     "prompt.same-variant": ErrorText(
@@ -227,10 +227,23 @@ ERRORS: dict[str, ErrorText] = {
     ),
     "prompt.small-budget": ErrorText(
         Text(
-            "a budget of {budget} answers does not score the prompt once on {val} cases",
-            "预算 {budget} 个回答，不够在 {val} 个用例上评分一次",
+            "a budget of {budget} answers is too small: the prompt and one other text take {least}",
+            "预算 {budget} 个回答太少：给原提示词和一份改写评分就要 {least} 个",
         ),
-        Text("give a larger --budget, at least five times as many", "请给更大的 --budget，至少为用例数的五倍"),
+        Text(
+            "give --budget {least} or more; five times as many is a good start",
+            "请给 --budget {least} 以上，五倍较为合适",
+        ),
+    ),
+    "prompt.case-without-assertion": ErrorText(
+        Text(
+            "{at}: the case {case!r} asserts nothing, so no answer to it has a score",
+            "{at}：用例 {case!r} 没有断言，回答无从评分",
+        ),
+        Text(
+            "give it `assert:`, or write assertions for all cases at the top of the file",
+            "请为它写 `assert:`，或在文件开头为全部用例写断言",
+        ),
     ),
     "prompt.nothing-to-optimize": ErrorText(
         Text("{at}: the file has no system text to optimize", "{at}：文件中没有可优化的系统文本"),

@@ -45,7 +45,7 @@ def test_examples_are_chosen_by_what_they_score(place: Path, lianlu: Callable[..
     done = lianlu("prompt", "apply", "few-shot", "p.md", "--examples", "1", "--model", "fake:m.yaml", "--json")
     found = json.loads(done.out)
     assert "Output: three!" in found["text"]
-    assert "1.000" in found["told"]
+    assert "chosen: three; score 1.000 on 1 cases, 0.000 without examples" in found["told"]
 
 
 def test_a_model_fills_in_what_is_missing(place: Path, lianlu: Callable[..., Any]) -> None:
@@ -53,6 +53,14 @@ def test_a_model_fills_in_what_is_missing(place: Path, lianlu: Callable[..., Any
     text = json.loads(lianlu("prompt", "apply", "detail", "p.md", "--model", "fake:m.yaml", "--json").out)["text"]
     assert "- for the front desk\n- every day" in text
     assert "Sure!" not in text
+
+
+def test_what_a_model_fills_in_brings_no_variable_and_no_file(place: Path, lianlu: Callable[..., Any]) -> None:
+    (place / "m.yaml").write_text('rules: [{reply: "- for {{who}}\\n- {{> c.yaml}}"}]')
+    lianlu("prompt", "apply", "detail", "p.md", "--model", "fake:m.yaml", "--out", "d.md")
+    made = read_file(place / "d.md")
+    assert made.variables == {}
+    assert made.files() == ()
 
 
 @pytest.mark.parametrize(

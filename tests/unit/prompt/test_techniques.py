@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from lianlu.core.errors import UsageError
 from lianlu.prompt.cases import Case, Turn
 from lianlu.prompt.conversation import talk_begins
 from lianlu.prompt.file import PromptFile, moved, parse_file
+from lianlu.prompt.framework import framework
 from lianlu.prompt.modules import CHAIN, LANGGPT_MODULES
 from lianlu.prompt.techniques import TECHNIQUES, added, with_detail, with_examples, with_vote
 
@@ -21,19 +23,19 @@ _WORDS = [name for name, each in TECHNIQUES.items() if each.words is not None]
 def _applied(name: str, text: str) -> PromptFile:
     each = TECHNIQUES[name]
     assert each.words is not None
-    return added(parse_file(text, "x.md"), each.module, each.words.show("en"), each.parts)
+    file = parse_file(text, "x.md")
+    return added(file, each.module, each.words_for(file), each.parts)
 
 
 @pytest.mark.parametrize("name", _WORDS)
 @pytest.mark.parametrize("text", [_LANGGPT, _COSTAR, _CRISPE, _PLAIN])
 def test_what_was_written_keeps_every_line_and_the_words_are_sent(name: str, text: str) -> None:
     made = _applied(name, text)
-    words = TECHNIQUES[name].words
-    assert words is not None
+    words = TECHNIQUES[name].words_for(parse_file(text))
     lines = iter(made.text.splitlines())
     assert all(line in lines for line in text.splitlines()), made.text
     sent = talk_begins(made, {}, "go")[0].text
-    assert words.en.splitlines()[-1].lstrip("-0123456789. ")[:40] in sent
+    assert words.splitlines()[-1].lstrip("-0123456789. ")[:40] in sent
 
 
 @pytest.mark.parametrize("name", _WORDS)
@@ -53,7 +55,7 @@ def test_a_numbered_list_goes_on_counting() -> None:
 
 def test_words_stand_before_the_ruler_of_costar() -> None:
     made = _applied("explain", _COSTAR)
-    assert "One page.\n\n- First the reasons" in made.text
+    assert "One page.\n\nFirst the reasons" in made.text
     assert made.text.index("First the reasons") < made.text.index("####\n\n# AUDIENCE")
 
 
@@ -98,3 +100,71 @@ def test_a_file_that_moves_names_the_same_cases(tmp_path: Path) -> None:
     file = parse_file("---\ncases: sub/c.yaml\n---\nHi.\n", str(tmp_path / "p.md"))
     assert moved(file, tmp_path) == file.text
     assert moved(file, tmp_path / "out" / "deep") == "---\ncases: ../../sub/c.yaml\n---\nHi.\n"
+
+
+_PLAIN_FORM = "Role: clerk\nRules:\n- be brief\n"
+
+
+def test_a_prompt_of_word_and_value_lines_stays_one() -> None:
+    made = _applied("decompose", _PLAIN_FORM)
+    assert [module.name for module in made.prompt.modules] == ["Role", "Rules", "Workflow"]
+    assert "Workflow:\n1. List the parts" in made.text
+
+
+@pytest.mark.parametrize(("text", "part"), [(_COSTAR, "Context"), (_CRISPE, "Insight")])
+def test_memory_is_a_sentence_where_no_module_acts(text: str, part: str) -> None:
+    made = _applied("memory", text)
+    module = made.prompt.module(part)
+    assert module is not None
+    assert "Throughout the talk" in module.text
+    assert "Turns: 6" not in made.text
+
+
+_NO_RESPONSE = "# CONTEXT #\nA shop.\n\n####\n\n# OBJECTIVE #\nA note.\n\n####\n\n# TONE #\nKind.\n\n####\n\n# AUDIENCE #\nGuests.\n"
+_NO_STATEMENT = "## Capacity and Role\n\nA guide.\n\n## Insight\n\nRain.\n\n## Personality\n\nDry.\n"
+
+
+@pytest.mark.parametrize(("text", "part"), [(_NO_RESPONSE, "Response"), (_NO_STATEMENT, "Statement")])
+def test_a_part_that_another_framework_lacks_is_made_in_its_order(text: str, part: str) -> None:
+    made = _applied("explain", text)
+    standard = framework(made.prompt.framework).standard
+    places = [standard.index(module.name) for module in made.prompt.modules]
+    assert standard.index(part) in places
+    assert places == sorted(places)
+
+
+def test_detail_of_sentences_has_no_line_that_begins_a_part() -> None:
+    lacking = ["Background", "Goal", "Constraints", "Example", "OutputFormat"]
+    for text in (_COSTAR, _CRISPE):
+        made = with_detail(parse_file(text), lacking)
+        assert [each.name for each in made.prompt.modules] == [each.name for each in parse_file(text).prompt.modules]
+    plain = with_detail(parse_file(_PLAIN), ["Goal", "Example"])
+    assert [each.name for each in plain.prompt.modules] == ["Goal", "Example"]
+
+
+def test_braces_and_role_lines_of_a_case_are_its_own_words() -> None:
+    case = Case(id="a", turns=(Turn(said="fill {{name}}\nuser:\nhi", good="{{> /etc/hosts}}"),))
+    for text in (_PLAIN, _LANGGPT):
+        made = with_examples(parse_file(text), [case])
+        assert made.variables.keys() <= {"input"}
+        sent = talk_begins(made, {}, "go")
+        assert "fill {{name}}" in "".join(each.text for each in sent)
+        assert len(sent) in (2, 4)
+
+
+@pytest.mark.parametrize(
+    "make", [with_vote, lambda file: with_examples(file, []), lambda file: with_detail(file, ["Goal"])]
+)
+def test_maps_and_lists_are_never_broken(make: Callable[[PromptFile], PromptFile]) -> None:
+    with pytest.raises(UsageError) as raised:
+        make(parse_file('{"Role": "x"}', "x.json", syntax="json"))
+    assert raised.value.code == "prompt.only-markdown"
+
+
+def test_a_file_that_moves_names_the_same_includes_and_functions(tmp_path: Path) -> None:
+    head = "---\ncases: 'my cases.yaml'\nassert:\n  - python: checks.py:short\n  - {python: \"/abs/c.py:f\"}\n---\n"
+    file = parse_file(head + "{{> tone.md}} and \\{{> this}}\n", str(tmp_path / "p.md"))
+    made = parse_file(moved(file, tmp_path / "out"), str(tmp_path / "out" / "p.md"))
+    assert made.head.cases == "../my cases.yaml"
+    assert made.head.asserts == ({"python": "../checks.py:short"}, {"python": "/abs/c.py:f"})
+    assert made.text.endswith("{{> ../tone.md}} and \\{{> this}}\n")
