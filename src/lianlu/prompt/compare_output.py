@@ -114,7 +114,13 @@ def _show(results: Results, summaries: Sequence[Summary], pairs: Sequence[Compar
     ]
     rows = [_row(name, each) for name, each in zip(names, summaries, strict=True)]
     count = len(results.cases)
-    print_table(columns, rows, title=pick(f"{count} cases × {results.repeats}", f"{count} 个用例 × {results.repeats}"))
+    print_table(
+        columns,
+        rows,
+        title=pick(
+            f"{count} {'case' if count == 1 else 'cases'} × {results.repeats}", f"{count} 个用例 × {results.repeats}"
+        ),
+    )
     for each in pairs:
         low, high = each.win_rate.low, each.win_rate.high
         told = low > 0.5 or high < 0.5

@@ -126,6 +126,8 @@ class Grid:
                     return
 
         try:
+            for ref in dict.fromkeys(each.model for each in self.variants):
+                backends[ref] = _Clocked(self.open_backend(ref))
             async with anyio.create_task_group() as tasks:
                 for _ in range(min(self.concurrency, len(plan))):
                     tasks.start_soon(worker, tasks.cancel_scope)

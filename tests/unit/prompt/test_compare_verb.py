@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +145,30 @@ def test_two_processes_share_one_request_store(place: Path) -> None:
     outputs = [[(cell["case"], cell["repeat"], cell["output"]) for cell in each["cells"]] for each in made]
     assert outputs[0] == outputs[1]
     assert len(outputs[0]) == 80
+
+
+def test_what_was_answered_before_a_kill_is_not_asked_again(place: Path) -> None:
+    (place / "slow.yaml").write_text("rules: [{reply: Two, delay_seconds: 0.1}]")
+    (place / "cases.yaml").write_text("cases:\n" + "".join(f"  - {{id: c{at}, input: q{at}}}\n" for at in range(30)))
+    command = [sys.executable, "-m", "lianlu", "prompt", "compare", "careful.md", "--model", "fake:slow.yaml"]
+    running = subprocess.Popen([*command, "--concurrency", "1"], cwd=place, stdout=subprocess.PIPE)
+    store = place / "data" / "prompt.sqlite"
+    limit = time.monotonic() + 60
+    while time.monotonic() < limit and (not store.exists() or _kept(store) < 4):
+        time.sleep(0.05)
+    running.kill()
+    running.wait()
+    kept = _kept(store)
+    assert 4 <= kept < 30
+    subprocess.run([*command, "--out", "out"], cwd=place, check=True, stdout=subprocess.PIPE)
+    cells = json.loads((place / "out" / "results.json").read_text())["cells"]
+    assert len(cells) == 30
+    assert sum("seconds" not in cell["turns"][0] for cell in cells) == kept
+
+
+def _kept(store: Path) -> int:
+    with closing(sqlite3.connect(store)) as connection:
+        try:
+            return connection.execute("SELECT count(*) FROM requests").fetchone()[0]
+        except sqlite3.OperationalError:  # it is being made
+            return 0
