@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from lianlu.core.errors import BackendError, DataError, UsageError
@@ -159,8 +160,9 @@ def test_a_run_that_was_stopped_goes_on_and_pays_nothing_twice(base: KnowledgeBa
     paid: list[str] = []
     most = 3
 
-    def answer(conversation: Conversation, _: Sampling) -> str:
+    async def answer(conversation: Conversation, _: Sampling) -> str:
         if len(paid) >= most:
+            await anyio.sleep(0.05)  # as a service that is gone does; what is being answered beside it comes to its end
             raise BackendError("llm.server-error", url="fake:", status=500, message="away")
         paid.append(conversation.messages[-1].text)
         return "The tower is ninety metres high [1]."
