@@ -41,7 +41,9 @@ class CoStar:
         self._names = Names(COSTAR_MODULES)
 
     def parse(self, text: str) -> Prompt:
-        preamble, sections = split(text, self._title)
+        preamble, sections = split(text, self._hashed_title)
+        if len({kind.name for each in sections if (kind := self._names.find(each.title.words))} & set(_BODIES)) < 2:
+            preamble, sections = split(text, self._title)  # `Output:` in a list is a title only where titles have no marks
         modules = tuple(self._module(section) for section in sections)
         return Prompt(framework=self.name, modules=modules, preamble=preamble)
 
@@ -61,14 +63,18 @@ class CoStar:
         found = {module.name for module in self.parse(text).modules}
         return 0.95 * len(found & set(_BODIES)) / len(_BODIES)
 
+    def _hashed_title(self, line: str) -> Title | None:
+        hashed = None if _SEPARATOR.fullmatch(line) else _HASHED.fullmatch(line)
+        if hashed is None:
+            return None
+        words = self._without_letter(hashed["words"].rstrip(" :："))
+        return Title(words) if self._names.find(words) is not None or hashed["closing"] else None
+
     def _title(self, line: str) -> Title | None:
         if _SEPARATOR.fullmatch(line):
             return None
-        hashed = _HASHED.fullmatch(line)
-        if hashed is not None:
-            words = self._without_letter(hashed["words"].rstrip(" :："))
-            known = self._names.find(words) is not None
-            return Title(words) if known or hashed["closing"] else None
+        if _HASHED.fullmatch(line) is not None:
+            return self._hashed_title(line)
         labelled = _LABELLED.fullmatch(line)
         if labelled is None:
             return None

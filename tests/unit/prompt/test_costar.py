@@ -53,3 +53,10 @@ def test_titles_are_read_in_any_form(text: str) -> None:
 
 def test_an_own_part_between_hashes_is_kept() -> None:
     assert _names("# CONTEXT #\na\n# EXTRA #\nb") == ["Context", "EXTRA"]
+
+
+def test_a_label_in_a_list_is_no_title_where_titles_have_marks() -> None:
+    text = "# CONTEXT #\nA shop.\n\n# OBJECTIVE #\nNotes.\n\n# RESPONSE #\n- Output: a list\nFormat: short\n"
+    assert [module.title for module in COSTAR.parse(text).modules] == ["CONTEXT", "OBJECTIVE", "RESPONSE"]
+    labelled = "Context: a shop\nObjective: notes\nOutput: a list\n"
+    assert len(COSTAR.parse(labelled).modules) == 3
