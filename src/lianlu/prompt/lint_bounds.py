@@ -143,6 +143,16 @@ _WHOLE = re.compile(
 )
 
 
+_SUBJECT = re.compile(
+    r"\W*(?:an?|one|any|some)\s+(?!(?:\w+\s+)?(?:answer|reply|response|output|text|message|translation|result)\b)"
+    r"(?:[\w-]+\s+){0,2}[\w-]+(?=[^\n]{0,40}?\b(?:at\s+most|no\s+more|up\s+to|at\s+least|has|have|is|contains?)\b)",
+    re.IGNORECASE,
+)
+"""`A hint has at most 4 words` speaks of hints."""
+_DOES = re.compile(r"\b\d{1,5}\s+\w+\s+(?:have|has|speak|speaks|appear|appears|know)\b", re.IGNORECASE)
+"""`At most 4 characters have names` counts people."""
+
+
 @dataclass(frozen=True)
 class Bound:
     """At least `low`, at most `high` of a unit, said of a part of the answer or of the whole (an empty `of`)."""
@@ -186,6 +196,10 @@ def _of(sentence: Sentence, clause: str, unit_text: str) -> str:
         match.group().lower() for match in _PART.finditer(clause) if match.group().lower() not in unit_text.lower()
     ]
     words = sorted({re.sub(r"s$", "", word) for word in found})
+    if not words:
+        subject = _SUBJECT.match(clause) or _DOES.search(clause)
+        if subject is not None:
+            return subject.group().strip().casefold()
     if not words and sentence.part.is_titled and not sentence.part.kind:
         return sentence.part.title.casefold()
     return "+".join(words)
