@@ -43,7 +43,9 @@ class CoStar:
     def parse(self, text: str) -> Prompt:
         preamble, sections = split(text, self._hashed_title)
         if len({kind.name for each in sections if (kind := self._names.find(each.title.words))} & set(_BODIES)) < 2:
-            preamble, sections = split(text, self._title)  # `Output:` in a list is a title only where titles have no marks
+            preamble, sections = split(
+                text, self._title
+            )  # `Output:` in a list is a title only where titles have no marks
         modules = tuple(self._module(section) for section in sections)
         return Prompt(framework=self.name, modules=modules, preamble=preamble)
 

@@ -56,6 +56,7 @@ class Variable(Recipe):
     type: VariableType = Field(default="string", description="what values it takes")
     default: Any = Field(default=None, description="value when none is given; without it a value must be given")
     description: str = Field(default="", description="what it is for")
+    enum: tuple[Any, ...] = Field(default=(), description="the values it may have; without it any of its type")
 
 
 class Head(Recipe):
@@ -152,6 +153,9 @@ class PromptFile:
                 listed = ", ".join(given)
                 raise UsageError("prompt.missing-variable", name=name, given=listed or Text("none", "无"))
             values[name] = _typed(name, value, variable.type)
+            if variable.enum and values[name] not in variable.enum:
+                expected = Text(f"one of {_listed(variable.enum)}", f"{_listed(variable.enum)} 之一")
+                raise UsageError("prompt.bad-variable", name=name, value=value, expected=expected)
         return values
 
     def _check_slots(self) -> None:
@@ -171,6 +175,10 @@ def _typed(name: str, value: Any, kind: VariableType) -> Any:
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind != "boolean"):
         raise UsageError("prompt.bad-variable", name=name, value=value, expected=words)
     return value
+
+
+def _listed(values: Iterable[Any]) -> str:
+    return ", ".join(map(str, values))
 
 
 def parse_file(text: str, origin: str = "prompt", *, framework: str = "", syntax: Syntax = "markdown") -> PromptFile:

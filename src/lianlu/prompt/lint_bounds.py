@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from lianlu.prompt.lint_checked import Checked, Sentence
@@ -47,7 +47,7 @@ _N = (
     + r")\b)"
 )
 _UNIT = (
-    r"(?P<{0}>(?:个)?(?:汉字|中文字|英文单词|单词|字符|字(?!母|节|段|典)|句话|句|自然段|段话|段|行|条|点(?!评"
+    r"(?P<{0}>(?:个)?(?:汉字|中文字|英文单词|单词|字符|(?:个)?字(?!母|节|段|典)|句话|句|自然段|段话|段|行|条|点(?!评"
     r"|钟|数)|项|个要点|要点|个标题|标题|个问题|问题|个步骤|步骤|步|个词|词|个例子|例子|个选项|选项|个建议"
     r"|建议|个标签|标签|道题|题|个方案|方案|个|页|分钟|遍|轮|种)"
     r"|(?:short\s+|numbered\s+|full\s+|separate\s+|simple\s+|different\s+|long\s+)?(?:words?|characters?"
@@ -106,7 +106,7 @@ _EXACT = re.compile(
     re.IGNORECASE,
 )
 _KINDS = (
-    ("char", re.compile(r"字符|汉字|中文字|^字|character", re.IGNORECASE)),
+    ("char", re.compile(r"字符|汉字|中文字|^个?字|character", re.IGNORECASE)),
     ("word", re.compile(r"word|单词|^个?词", re.IGNORECASE)),
     ("sentence", re.compile(r"句|sentence", re.IGNORECASE)),
     ("paragraph", re.compile(r"段|paragraph", re.IGNORECASE)),
@@ -163,6 +163,8 @@ class Bound:
     of: str
     sentence: Sentence
     is_strict: bool = True
+    is_bare: bool = False
+    """Whether the clause names nothing that the bound is of, and stands behind one that may."""
 
 
 def number_of(text: str) -> float:
@@ -205,6 +207,10 @@ def _of(sentence: Sentence, clause: str, unit_text: str) -> str:
     return "+".join(words)
 
 
+_BARE = re.compile(r"\W*(?:且|并|也)?(?:不|至|最|少|多|控制|限|at\s|no\s|up\s|under|within|in\s|with\s)", re.IGNORECASE)
+_ANSWER = re.compile(
+    r"回答|回复|答复|输出|全文|正文|篇幅|总字数|\b(?:answer|reply|response|output|text|message)\b", re.IGNORECASE
+)
 _CLAUSES = re.compile(r"[，；;。]|,\s|\band\b|并且?|且")
 
 
@@ -218,8 +224,15 @@ def bounds_of(sentence: Sentence) -> Iterator[Bound]:
         re.IGNORECASE,
     ):
         return
-    for clause in _CLAUSES.split(plain):
-        yield from _in_clause(sentence, clause)
+    subject = ""
+    clauses = _CLAUSES.split(plain)
+    for clause in clauses:
+        # `每条以动词开头，不超过 30 字`: a clause without a subject speaks of that of the clause before.
+        for bound in _in_clause(sentence, clause):
+            is_bare = not bound.of and not _WHOLE.search(clause) and _BARE.match(clause) is not None
+            is_behind = is_bare and clause is not clauses[0] and not _ANSWER.search(plain.partition(clause)[0])
+            yield replace(bound, of=subject if is_bare and subject else bound.of, is_bare=is_behind)
+        subject = _of(sentence, clause, "") or ("" if _WHOLE.search(clause) else subject)
 
 
 def _in_clause(sentence: Sentence, clause: str) -> Iterator[Bound]:

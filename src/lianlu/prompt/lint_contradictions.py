@@ -56,7 +56,7 @@ class _Said:
         return _ABSOLUTE.search(self.sentence.plain) is not None
 
 
-_SILENT = {"Background", "Audience", "Role", "Skills", "Example", "Value", "Definition", "Profile"}
+_SILENT = {"Background", "Audience", "Role", "Skills", "Example", "Value", "Definition", "Profile", "Goal"}
 
 
 def _clauses(checked: Checked) -> Iterator[_Said]:

@@ -19,7 +19,9 @@ from lianlu.prompt.lint_words import (
     IMPERATIVE,
     LIMIT,
     MANNER,
+    ORDER,
     OUTPUT,
+    PEOPLE,
     PROHIBITION,
     SKILL,
     TASK,
@@ -30,7 +32,15 @@ __all__ = ["ELEMENTS"]
 
 
 def _has_background(checked: Checked) -> bool:
-    return bool(checked.aspects("Background", "Audience", "Value")) or BACKGROUND.search(checked.prose) is not None
+    if checked.aspects("Background", "Audience", "Value") or BACKGROUND.search(checked.prose):
+        return True
+    return any(
+        PEOPLE.search(sentence.plain) for sentence in checked.sentences if sentence.part.aspect not in _OF_THE_MODEL
+    )
+
+
+_OF_THE_MODEL = ("Rules", "Constraints", "Workflow", "OutputFormat", "Example", "Skills", "Initialization", "Command")
+"""Modules that speak of what the model does; the people named there are no situation."""
 
 
 def _has_task(checked: Checked) -> bool:
@@ -56,7 +66,7 @@ def _is_task(sentence: Sentence) -> bool:
         return False
     if aspect == "Goal":
         return TASK.search(words) is not None
-    return IMPERATIVE.match(words) is not None
+    return IMPERATIVE.match(words) is not None or (sentence.part.role == "system" and _is_how(sentence))
 
 
 def _has_requirements(checked: Checked) -> bool:
@@ -69,7 +79,29 @@ def _has_requirements(checked: Checked) -> bool:
             return True
         if MANNER.search(sentence.plain) and not (SKILL.match(sentence.plain) or PROHIBITION.match(sentence.plain)):
             return True
-    return False
+    return sum(map(_is_how, checked.sentences)) >= _ORDERS_THAT_SAY_HOW
+
+
+_ORDERS_THAT_SAY_HOW = 2
+"""Orders beside the one that names the task, and beside those about the form of the answer."""
+_NOT_HOW = (
+    "Skills",
+    "Background",
+    "Example",
+    "Role",
+    "Profile",
+    "OutputFormat",
+    "Goal",
+    "Audience",
+    "Initialization",
+    "Job",
+)
+
+
+def _is_how(sentence: Sentence) -> bool:
+    words = sentence.plain
+    is_order = ORDER.match(words) is not None and IMPERATIVE.match(words) is None
+    return is_order and sentence.part.aspect not in _NOT_HOW and not (OUTPUT.search(words) or LIMIT.search(words))
 
 
 def _has_limits(checked: Checked) -> bool:

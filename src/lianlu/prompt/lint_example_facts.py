@@ -129,6 +129,7 @@ def _counts(checked: Checked, outputs: list[list[Line]]) -> Iterator[Flaw]:
         for bound in bounds_of(sentence):
             if (
                 bound.of
+                or bound.is_bare
                 or bound.unit not in ("sentence", "item", "char", "word", "title", "tip", "line")
                 or not bound.is_strict
             ):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from lianlu.core.i18n import Text
 from lianlu.prompt.lint_checked import Checked, Part
 from lianlu.prompt.lint_finding import Flaw, Rule
-from lianlu.prompt.lint_words import NEGATION, words
+from lianlu.prompt.lint_words import NEGATION, SKILL, words
 
 __all__ = ["SAFETY"]
 
@@ -24,11 +24,9 @@ _FREE = re.compile(
 )
 
 _PARAMETER = re.compile(
-    r"lang|language|tone|style|name$|count|number|num|limit|max|min|level|format|date|year|role|city|country"
-    r"|audience|unit|letter|type|kind|mode|words|length|age|grade|currency|model|version|company|brand|product"
-    r"|"
-    r"语言|语气|风格|名称|名字|数量|字数|上限|级别|等级|格式|日期|年份|角色|城市|国家|受众|单位|字母|类型|模式"
-    r"|长度|年龄|年级|公司|品牌|产品|姓名|店名",
+    r"lang|language|tone|style|count|number|num|limit|max|min|level|format|date|year|unit|letter|type|kind|mode"
+    r"|words|length|age|grade|currency|model|version"
+    r"|语言|语气|风格|数量|字数|上限|级别|等级|格式|日期|年份|单位|字母|类型|模式|长度|年龄|年级",
     re.IGNORECASE,
 )
 
@@ -39,13 +37,13 @@ _DELIMITER = re.compile(r"\s*(?:\"\"\"|'''|-{3,}|={3,}|<{3,}|>{3,}|\*{3,}|`{3,}|
 
 def _is_free_text(checked: Checked, name: str) -> bool:
     declared = checked.file.head.variables.get(name)
-    if declared is not None and declared.type != "string":
+    if declared is not None and (declared.type != "string" or declared.enum):
         return False
     if _PARAMETER.search(name) and not re.search(r"text|文本|原文|内容|content|body", name, re.IGNORECASE):
         return False
     if _FREE.search(name):
         return True
-    return declared is not None and declared.default is None
+    return declared is not None
 
 
 def _is_fenced_off(part: Part, index: int, at: re.Match[str]) -> bool:
@@ -83,12 +81,20 @@ _AUTHORITY = re.compile(
     r"|(?:the\s+)?users?['’]s?\s+(?:instructions?|wishes|requests?"
     r"|words?)\s+(?:always\s+)?(?:take\s+(?:precedence|priority)|override|come\s+first|overrule|win"
     r"|have\s+priority|outrank)|(?:the\s+)?user\s+is\s+always\s+right|obey\s+the\s+user"
-    r"|用户(?:可以?|能够?|有权|可随时|随时可以)[^，。\n]{0,8}(?:修改|更改|改变|覆盖|取消|解除|调整|推翻|忽略"
+    r"|(?:用户|玩家|客户|顾客|学员|学生|家长|访客|对方|成员|谁都?|任何人)(?:可以?|能够?|有权|可随时|随时可以)"
+    r"[^，。\n]{0,8}(?:修改|更改|改变|改掉|改动|覆盖|取消|解除|调整|推翻|忽略"
     r"|替换|关闭|重写|改写)[^，。\n]{0,8}(?:规则|限制|设定|指令|要求|提示词|约束|角色)"
     r"|(?:无条件|完全|一切|绝对|全部|始终)(?:地)?(?:服从|听从|执行|满足|按照|照做|遵从|听)[^，。\n]{0,12}"
     r"|(?:满足|服从|听从|执行|按照|遵从|照)[^，。\n]{0,6}用户[^，。\n]{0,8}(?:一切|任何|所有|全部|怎么说|说的)"
     r"|(?:执行|遵循|遵守|按照?|照)[^，。\n]{0,8}(?:文档|网页|邮件|文本|内容|页面|文件|用户输入|原文"
     r"|附件)[^，。\n]{0,6}(?:中|里|内)[^，。\n]{0,6}(?:指令|要求|命令|指示)"
+    r"|(?:里|中|内)的(?:指示|要求|指令|命令)[^，。\n]{0,4}优先"
+    r"|以(?:邮件|来信|文档|附件|网页|对方|客户|顾客|来访者|主持人|他|她|他们)[^，。\n]{0,10}为准"
+    r"|(?:规矩|规则|要求|限制|设定)[^，。\n]{0,6}(?:都|一律|全部)?(?:可以|可)?(?:作废|不算数|不作数|推翻)"
+    r"|(?:above|these|earlier|previous|all)\s+(?:rules|instructions|limits)\b[^.\n]{0,24}\b(?:no\s+longer"
+    r"|do\s+not|don['’]t)\s+(?:apply|count|hold)"
+    r"|whatever\s+(?:he|she|they|the\s+\w+)\s+(?:says?|asks?|wants?|writes?)\b[^.\n]{0,30}\b(?:goes|counts|wins"
+    r"|comes\s+first|instead)"
     r"|用户(?:说什么|要求什么|让你做什么|怎么说|让做什么)[^\n。]{0,4}(?:就|都|便)|用户的(?:要求|指令|话|命令"
     r"|意见|指示)[^，。\n]{0,6}(?:优先(?:于|级)|高于|为准|大于|最优先)|以用户[^，。\n]{0,8}为准",
     re.IGNORECASE,
@@ -99,7 +105,10 @@ _READS = re.compile(
     r"|look\s+at|analy[sz]e|extract\s+\w+(?:\s+\w+){0,3}\s+from|answer\s+\w*\s*(?:from|based\s+on)"
     r"|search)\b[^.\n]{0,50}\b(?:web\s?pages?|web\s?sites?|urls?|links?|documents?|e-?mails?|pdfs?"
     r"|attachments?|the\s+web|internet|search\s+results|retrieved\s+\w+|"
-    r"uploaded\s+\w+|inbox|articles?\s+(?:at|from\s+the)|files?\s+(?:that\s+)?(?:the\s+)?users?)\b"
+    r"uploaded\s+\w+|inbox|articles?\s+(?:at|from\s+the)|files?\s+(?:that\s+)?(?:the\s+)?users?"
+    r"|(?:i|users?|customers?|students?|people|they)\s+(?:attach|upload|paste|forward)(?:es|s|ed)?)\b"
+    r"|\b(?:attach|upload|paste|forward)(?:es|s|ed)?\b[^.\n]{0,40},\s+read\b"
+    r"|\b(?:pdfs?|documents?|files?|e?mails?|letters?)\b[^.\n]{0,40};\s+read\b"
     r"|(?:阅读|读取|打开|访问|抓取|浏览|总结|概括|翻译|摘要|提取|解析|分析|处理|搜索|检索|查看|读|依据|根据"
     r"|从)[^，。；\n]{0,16}(?:网页|网站|网址|链接|文档|邮件|附件|PDF|上传的|搜索结果|检索结果|检索到的|网上"
     r"|互联网|页面|收件箱|外部资料)",
@@ -251,13 +260,13 @@ def _vague(checked: Checked) -> Iterable[Flaw]:
         if sentence.part.aspect in _REQUIRING or sentence.part.role != "system":
             continue
         plain = sentence.plain
-        if len(plain) > 400:
+        if len(plain) > 400 or SKILL.match(plain):
             continue
         is_short = len(plain) <= (70 if plain.isascii() else 26)
         if _STRONG.search(plain) is None and not (is_short and _WEAK.search(plain)):
             continue
         found = _VAGUE.search(plain)
-        if found is None or _CONCRETE.search(_label_off(plain)):
+        if found is None or _CONCRETE.search(_label_off(plain)) or _PURPOSE.search(plain[: found.start()]):
             continue
         told += 1
         if told <= 5:
@@ -269,6 +278,9 @@ def _vague(checked: Checked) -> Iterable[Flaw]:
                     "写明含义：数量、形式、例子，或不得出现什么。",
                 ),
             )
+
+
+_PURPOSE = re.compile(r"以便|好让|为了|\bso\s+that\b|\bin\s+order\s+to\b", re.IGNORECASE)  # what is wanted, not how
 
 
 def _label_off(plain: str) -> str:

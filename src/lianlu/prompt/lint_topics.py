@@ -226,7 +226,7 @@ TOPICS: tuple[Topic, ...] = (
     ),
     _topic(
         "change",
-        r"改写|改动|修改|润色|重写|\brewrite\b|\brephrase\b|\bparaphrase\b|\bchange\s+(?:the\s+)?(?:wording|words"
+        r"改写|(?<!得)(?<!要)(?<!能)(?<!可)(?<!不)(?:改动|修改)|润色|重写|\brewrite\b|\brephrase\b|\bparaphrase\b|\bchange\s+(?:the\s+)?(?:wording|words"
         r"|text)\b|\breword\b",
         never=r"不(?:得|要|能|可)?(?:改动|修改|改变|更改|改)(?:用户的?)?(?:原文|原句|原话|文字|措辞)|(?:保持|保留|照抄"
         r"|照搬)(?:原文|原句|原话)(?!的?(?:意思|含义|风格|结构|格式|语气|原意))|\b(?:verbatim"

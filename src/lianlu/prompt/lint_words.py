@@ -18,7 +18,9 @@ __all__ = [
     "LIMIT",
     "MANNER",
     "NEGATION",
+    "ORDER",
     "OUTPUT",
+    "PEOPLE",
     "PERSONALITY",
     "PROHIBITION",
     "SKILL",
@@ -61,6 +63,8 @@ _VERBS_EN = (
     " / assist / advise"
     " / triage / route / tutor / map / narrate / collect / read / report / schedule / estimate / select"
     " / choose / pick"
+    " / comment / scale / sketch / pitch / remind / warn / greet / welcome / invite / negotiate / argue / debate / defend"
+    " / critique / transcribe / rename / clean / filter / anonymi[sz]e / redact / moderate / monitor / forecast / price"
     " / match / fill / present / introduce / decide / judge / verify / examine / inspect / mark / host / run"
     " / conduct"
 )
@@ -84,7 +88,7 @@ _VERBS_ZH = (
     " / 根据 / 按照 / 针对 / 依据 / 阅读 / 回应"
     " / 表演 / 推销 / 说服 / 告诉 / 评论 / 执行 / 替换 / 想出 / 区分 / 报告 / 练习 / 核算 / 复述 / 朗读"
     " / 监控 / 策展 / 搭配 / 审核 / 准备 / 筹备 / 搭建 / 构建 / 开发 / 绘制 / 画 / 编一 / 改成 / 找出 / 选取"
-    " / 念 / 订正 / 做一 / 做出"
+    " / 念 / 订正 / 做一 / 做出 / 问(?![题候世])"
 )
 TASK = words(_VERBS_EN, _VERBS_ZH)
 TASK_ASKED = re.compile(
@@ -107,6 +111,9 @@ IMPERATIVE = re.compile(
     rf"given\s+[^,]{{1,60}},|from\s+[^,]{{1,60}},|based\s+on\s+[^,]{{1,60}},)\s*,?\s*)?(?!{_NO_TASK_EN}\b)"
     rf"(?!(?:write|answer|reply|respond|format|present)\s+(?:only\s+)?(?:in|with|as|briefly|concisely|politely)\b)"
     rf"(?:{'|'.join(_listed(_VERBS_EN.replace(' / act / play', '')))})\s+\S"
+    r"|\W{0,4}you\s+(?!are|have|know|can|may|must|should|will|love|like|need|want|never|speak|understand|work|live|come|see"
+    r"|get|do|not)[a-z]{3,12}\s+(?:the|an?|each|every|all|what|[a-z]+s)\b"
+    rf"|\W{{0,4}}you\s+(?:then\s+|also\s+)?(?:{'|'.join(_listed(_VERBS_EN.replace(' / act / play', '')))})\s+\S"
     rf"|\W{{0,4}}(?:请|然后|首先|先|再|最后|随后|逐[一条句段字]|每次|认真|仔细)?[，,]?(?:你|您)?(?:把|将|对|为"
     rf"|从|根据|按照|针对|依据|阅读)[^。；\n]{{1,60}}?"
     rf"(?:{'|'.join(_listed(_VERBS_ZH))})"
@@ -116,13 +123,26 @@ IMPERATIVE = re.compile(
     re.IGNORECASE,
 )
 
+ORDER = re.compile(
+    r"\W{0,4}(?:(?:always|first|then|next|finally|please|also)\s*,?\s+)?"
+    r"(?!(?:the|an?|this|that|these|those|it|they|we|i|you|he|she|there|our|my|your|his|her|its|their|when|if|where|what|who"
+    r"|why|how|in|at|on|for|from|with|without|of|as|by|no|not|never|do|don|avoid|is|are|was|were|has|have|can|may|must"
+    r"|should|will|and|or|but|so|because|since|while|until|after|before|every|each|all|any|some|most|many|few|one|two|three"
+    r"|both|only|just|more|less|than|to|up|per|people|users|readers|customers|good|known|able)\b)"
+    r"[a-z]{2,14}\s+(?:the|an?|each|every|all|any|it|them|him|her|one|two|three|what|how|where|whatever|which|who|whose"
+    r"|at|in|with|into|from|to|by|out|up|down|only|back|your|their|its|both|first|things|names|numbers)\b",
+    re.IGNORECASE,
+)
+"""A sentence that begins like an order, with any verb: `Put the name into the first line`."""
+
 BACKGROUND = words(
     "background / context: / audience / readers? (?:is|are|will|who)"
     " / target (?:readers?|users?|audience|group) / for (?:beginners?|children|students?|"
     "kids|newcomers|novices|adults|parents|engineers|developers|teachers|managers|customers|readers|people"
     "|users|staff|colleagues|employees|"
     "investors|patients|learners|non-\\w+|busy \\w+|young \\w+|new \\w+|first-\\w+) / because"
-    " / since (?:we|our|the|they|many) / we are (?:a|an|the|going|planning|preparing)"
+    " / since (?:we|our|the|they|many) / we are (?:a|an|the|going|planning|preparing|\\w+ (?:students|people|parents|friends|teachers))"
+    " / (?:at|in|of) (?:a|an|our|my) (?:small|large|primary|secondary|local|public|rural|town|city|family) \\w+"
     " / our (?:company|team|shop|school|store|product|customers|users|readers|students|clinic|library|museum"
     "|newsletter|support|"
     "department|office|hotel|website|app|community|project|club|group|lab|staff|members|guests|class|service)"
@@ -158,10 +178,29 @@ BACKGROUND = words(
     "老人|新人|住户|会员|商家|开发者|老师|求职者|玩家|旅客|业主)(?:是|们|多为|大多|往往|通常|经常|常常|希望"
     "|想要?|需要|可能|不(?:了解|懂|熟悉|会|一定)|没有|正在|会(?!话)|都|一般|来自|在|习惯|遇到|主要|群体|多"
     "|对)"
-    " / 供[^，。\\n]{1,16}(?:使用|阅读|参考|查看) / 给[^，。\\n]{1,12}(?:看|读|听|使用)"
+    " / 供[^，。\\n]{1,16}(?:使用|阅读|参考|查看) / 给[^，。\\n]{1,40}(?:看|读|听|使用|用(?!的|语))"
+    " / 常常 / 往往 / 大半 / 多半 / 多是 / 平均[一二三四五六七八九十\\d] / (?<![你您])(?:主|员|户|者|们|客)(?:是|都是)[^，。\\n]{2,30}"
+    " / 定在[^，。\\n]{1,12} / 要花(?:很|不少|大) / 他们 / 她们 / 我(?:开|卖|教|带|管|经营|负责|要(?:在|去|开|办|给))"
+    " / 下(?:个?月|周|个?星期)[^，。\\n]{1,16}"
     " / 用于[^，。\\n]{2,30} / (?:初学者|小白|零基础|新手|非专业) / 现状 / 情况是 / 每(?:天|周|月|年|季度)"
     " / 会被?(?:贴|发|用|印|放|登)(?:在|到|于)"
     " / 发(?:布|给|送|到|在)[^，。\\n]{1,12} / 在[^，。\\n]{1,16}(?:上使用|中使用|里使用|时使用)",
+)
+
+_PEOPLE_EN = (
+    r"(?:students|pupils|visitors|customers|guests|readers|families|parents|farmers|nurses|drivers|teachers|workers|staff"
+    r"|members|clients|patients|tenants|neighbou?rs|players|beginners|adults|children|kids|tourists|travell?ers|colleagues"
+    r"|engineers|volunteers|employees|buyers|sellers|owners|listeners|couples|groups|leaders|managers|authors|editors|developers|secretaries)"
+)
+PEOPLE = re.compile(
+    rf"\bfor\s+(?:\w+\s+){{0,2}}{_PEOPLE_EN}\b|\b{_PEOPLE_EN}\s+(?:of|from|in|at|on|without|with)\s+\w"
+    r"|(?:听众|读者|受众|用户|对象|听者)[:：]|\b(?:audience|readers?|users?|listeners?)\s*[:：]"
+    r"|\b(?:students|pupils|visitors|customers|guests|readers|families|parents|farmers|nurses|drivers|teachers|workers|staff"
+    r"|members|clients|patients|tenants|neighbou?rs|players|beginners|adults|children|kids|tourists|travell?ers|colleagues"
+    r"|engineers|volunteers|employees|leaders|managers|authors|editors|the\s+(?:cook|teacher|boss|manager|team|doctor|nurse|librarian|client|owner))\b"
+    r"[^.\n]{0,40}\b(?:who|whose|read|reads|see|sees|come|comes|are|is|were|have|has|had|use|uses|work|works|live|lives"
+    r"|wait|stand|want|wants|know|knows|learned|edit|write|send|hand|bring|never|often|usually|mostly)\b",
+    re.IGNORECASE,
 )
 
 GOAL = words(
@@ -194,7 +233,9 @@ GOAL = words(
     "|对方|员工)[^，。\\n]{0,20}(?:能|会|可以|快|知道|明白|看懂|都|有|学会|了解|掌握|更|理解|感|在|一眼|读)"
     " / 使(?:用户|读者|学生|客户|其|他们|之)[^，。\\n]{0,20}(?:能|可以|更) / 用来"
     " / 最终(?:要|让|使|达|实现|得到) / 达到[^，。\\n]{1,20} / 实现[^，。\\n]{0,12}目 / 成果"
-    " / 确保[^，。\\n]{2,24}(?:能|可以) / 助(?:力|你|您|用户) / 供[^，。\\n]{1,16}(?:决策|决定|选择|参考)",
+    " / (?<=[，。；：])让(?!我们|我来|模型|AI|它|你)[^，。；\\n]{3,30} / 为的是"
+    " / 希望[^，。\\n]{0,24}(?:知道|能|会|可以|就|不再) / 拿[去来][^，。\\n]{1,14} / 确保[^，。\\n]{2,24}(?:能|可以)"
+    " / 助(?:力|你|您|用户) / 供[^，。\\n]{1,16}(?:决策|决定|选择|参考)",
 )
 
 MANNER = words(
@@ -208,7 +249,10 @@ MANNER = words(
     " / first person / second person / third person / must(?! not) / should(?! not) / ensure / make sure / always"
     ""
     " / patient(?:ly)? / encouraging / calm / gentle / gently / kind(?:ly)? / persuasive / engaging"
-    " / well-\\w+ / high[- ]quality / appropriate(?:ly)? / explain (?:why|your|each)",
+    " / well-\\w+ / high[- ]quality / appropriate(?:ly)? / explain (?:why|your|each)"
+    " / (?:speak|write|answer|say|talk|explain|reply|read) \\w+ly"
+    " / humou?r / irony / wit / one by one / in (?:the )?order of / line by line / grouped by / sorted by / in turn / before \\w+ing"
+    " / rather than / instead of / as you would / the way \\w+",
     "简洁 / 简明 / 简短 / 简练 / 清晰 / 清楚 / 准确 / 精确 / 通俗 / 易懂 / 语气 / 风格 / 口吻 / 文风 / 步骤"
     " / 首先 / 然后 / 先[^，。\\n]{1,30}(?:再|后) / 逐[步一条句字个行段] / 分步 / 一步步 / 专业 / 客观 / 中立"
     " / 友好 / 友善 / 礼貌 / 正式 / 口语化 / 生动"
@@ -216,7 +260,10 @@ MANNER = words(
     " / 活泼 / 轻松 / 忠实 / 忠于 / 保持 / 确保 / 务必 / 必须 / 需要?(?!求)"
     " / (?<![反对供响相])应(?!用|聘|届|急|援)(?:当|该)? / 注重 / 突出"
     " / 要求 / 逻辑 / 有条理 / 地道 / 押韵"
-    " / 高质量 / 尽量 / 尽可能 / 优先 / 鼓励",
+    " / 高质量 / 尽量 / 尽可能 / 优先 / 鼓励 / 依次 / 口气 / 写明 / 写清 / 说清 / 讲清 / 指出 / 标明 / 标出 / 注明 / 点明 / 点到 / 核对 / 对照"
+    " / 一次一[个条题句] / 等[^，。\\n]{1,12}再 / 按[^，。\\n]{1,24}(?:顺序|次序|排序|排列|分组|归类)"
+    " / (?:顺序|次序)[^，。\\n]{0,4}(?:抽取|提取|排列|写)"
+    " / (?<![好图头偶])像(?!素|是否|下面|这样)[^，。\\n]{2,16} / 多用 / 少用 / 要(?:轻|慢|短|稳) / 换成",
     more=r"\b(?:if|when(?:ever)?)\b[^,.\n]{3,60},\s|(?:如果|若|遇到|当[^前])[^，。\n]{2,30}，|时，",
 )
 
@@ -253,7 +300,7 @@ LIMIT = words(
     "不要 / 不得 / 不能 / 不可(?!或缺) / 不许 / 不准 / 不允许 / 不应 / 不宜 / 禁止 / 严禁 / 切勿 / 请勿"
     " / 避免 / (?<!不)仅 / (?<![一两几船])只(?!有这样|要) / 不超过 / 不多于 / 不少于 / 至多 / 最多 / 至少"
     " / 以内 / 之内 / 限制"
-    " / 限定 / 限于 / 范围 / 无需 / 无须 / 不必 / 不涉及 / 不做 / 不写 / 不使用 / 不用 / 不加 / 不编造"
+    " / 限定 / 限于 / 不知道(?=[^，。\\n]{3}) / 范围 / 无需 / 无须 / 不必 / 不涉及 / 不做 / 不写 / 不使用 / 不用 / 不加 / 不编造"
     " / 不包含 / 不添加 / 不提供 / 不出现 / 不泄露"
     " / 不讨论 / 不评价 / 不猜 / 不改 / 不解释 / 不输出 / 不展开 / 不补充 / 不替 / 不给 / 不重复 / 不发表"
     " / 不引用 / 不推荐 / 不回答 / 不承诺 / 拒绝 / 绝不 / 决不 / 勿"
@@ -285,7 +332,7 @@ OUTPUT = words(
     "|should) (?!used|for|read|sent)\\w+"
     " / output only / return (?:only|a|an|the) / word count / (?:start|begin|end) (?:with|the)"
     " / the label only|only the label / one of",
-    "格式 / 形式(?:输出|返回|给出|呈现|回答)? / JSON / Markdown / 表格 / 列表 / 清单 / 编号 / 分点 / 要点"
+    "写成[^，。\\n]{1,12} / 格式 / 形式(?:输出|返回|给出|呈现|回答)? / JSON / Markdown / 表格 / 列表 / 清单 / 编号 / 分点 / 要点"
     " / 条目 / 输出[为成：:] / 输出(?:包括|包含|内容|结果|一|三|两|如下|只|仅)"
     " / (?:只|仅)(?:需|要|能)?(?:输出|返回|回复|给出|写|回答|列) / 返回(?:一|JSON|以下|结果)"
     " / 以[^，。\\n]{1,20}(?:形式|格式|方式|结构)"
@@ -300,17 +347,20 @@ OUTPUT = words(
 )
 
 EXAMPLE_LABEL = re.compile(
-    r"^\W{0,6}(?:输出)?(?:示例|样例|例子|范例|样本|示范|举例)\s*[\d一二三四五六]{0,2}\W{0,4}(?:[:：]|$)"
+    r"^\W{0,6}(?:输出)?(?:示例|样例|例子|例题|范例|样本|示范|举例|例)\s*[\d一二三四五六]{0,2}\W{0,4}(?:[:：]|$)"
     r"|^\W{0,6}(?:for\s+)?(?:examples?|sample(?:\s+(?:output|answer|input))?)\s*\d{0,2}\W{0,4}(?:[:：]|$)"
-    r"|^\W{0,6}(?:user|用户|输入|input|q|问)\s*\d{0,2}\W{0,3}[:：][^\n]*(?:\n\s*)?[^\n]*?(?:assistant|助手"
-    r"|输出|output|\ba|答)\s*\d{0,2}\W{0,3}[:：]"
+    r"|^\W{0,6}(?:example|sample)\b[^\n:：]{0,60}[:：]\s*$|\blooks?\s+like\s+[“\"「]"
+    r"|^\W{0,6}(?:user|用户|输入|input|q|question|问|问题|提问)\s*\d{0,2}\W{0,3}[:：][^\n]*(?:\n\s*)?[^\n]*?(?:assistant|助手"
+    r"|输出|output|answer|\ba|答)\s*\d{0,2}\W{0,3}[:：]"
     r"|^\W{0,6}(?:样例|示例|范例)\w{0,6}\W{0,2}[:：]|(?:样例|示例|范例)\w{1,6}[:：]|\b(?:sample"
     r"|example)\s+\w{1,16}\s*[:：]"
-    r"|(?:按|照|如)[^，。\n]{0,8}(?:样子|样式|范文)[^\n]{0,16}[:：]"
-    r"|^\W{0,6}(?:题目|题|原文|原句|来信|评论|句子|中文|例句|before|original|source|text|problem|letter|review"
+    r"|(?:按|照|如)[^，。\n]{0,8}(?:样子|样式|范文)[^\n]{0,16}[:：]|样子(?:是|如下|像这样)?[:：]"
+    r"|(?:例如|比如|譬如)[^，。；\n]{0,16}[:：]|像(?:这样|下面这样)(?:写)?[:：]"
+    r"|\b(?:looks?|sounds?|reads?|goes|written)\s+like\s+(?:this|so)\b[^\n:：]{0,20}[:：]"
+    r"|^\W{0,6}(?:题目|题|原文|原句|来信|评论|差评|提问|顾客|客户|学生|家长|玩家|句子|中文|例句|before|original|source|text|problem|letter|review"
     r"|comment|sentence|message)"
     r"\s*\d{0,2}\W{0,3}[:：][^\n]{0,300}\n(?:[^\n]{0,200}\n){0,5}?"
-    r"\W{0,6}(?:答案|回信|译文|改写|分类|标签|回复|英文|after|answer|translation|label|reply|rewrite|rewritten"
+    r"\W{0,6}(?:答案|讲解|回信|译文|改写|分类|标签|回复|答复|客服|主持|英文|subject|after|answer|translation|label|reply|rewrite|rewritten"
     r"|summary)\s*\d{0,2}\W{0,3}[:：]",
     re.IGNORECASE | re.MULTILINE,
 )

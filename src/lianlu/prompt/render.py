@@ -24,7 +24,9 @@ __all__ = ["Format", "fill", "parse", "render", "source", "unclosed_variable", "
 
 Format = Literal["md", "json", "yaml"]
 _SLOT = re.compile(r"(?P<escaped>\\)\{\{[^{}\n]{1,200}\}\}|\{\{(?!>)(?P<name>[^{}\n]{1,80})\}\}")
-_UNCLOSED = re.compile(r"(?<![\\{])\{\{[ \t]*[^\W\d][\w.-]{0,79}[ \t]*(?:\}(?!\})|\n|\Z)")
+_UNCLOSED = re.compile(
+    r"(?<![\\{])\{\{[ \t]*[^\W\d][\w.-]{0,79}[ \t]*(?:\}(?!\})|\n|\Z|[,;:!?，。；：！？、）)][^{}\n]{0,400}(?:\n|\Z))"
+)
 
 
 def parse(text: str, name: str | None = None, *, syntax: Syntax | None = None, origin: str = "prompt") -> Prompt:

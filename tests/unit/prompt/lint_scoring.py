@@ -33,6 +33,14 @@ class Scores:
     pairs: list[tuple[str, str, str]] = field(default_factory=list)
     prompts: int = 0
 
+    def add(self, other: Scores) -> None:
+        """Count another folder's too."""
+        self.right.update(other.right)
+        self.wrong.update(other.wrong)
+        self.missed.update(other.missed)
+        self.pairs += other.pairs
+        self.prompts += other.prompts
+
     @property
     def precision(self) -> float:
         found = self.right.total() + self.wrong.total()

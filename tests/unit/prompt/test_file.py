@@ -117,3 +117,15 @@ def test_the_ready_prompt_follows_the_chain_and_fills_itself() -> None:
     file = read_file(find_prompt("cited-answer"))
     assert [module.name for module in file.prompt.modules][:4] == ["Role", "Profile", "Definition", "Rules"]
     assert file.values({})["sentences"] == 6
+
+
+def test_a_variable_may_have_only_the_values_it_lists() -> None:
+    file = parse_file(
+        "---\nvariables: {tone: {enum: [warm, dry], default: warm}, n: {type: integer, enum: [1, 2]}}\n---\n{{tone}} {{n}}"
+    )
+    assert file.values({"n": 2}) == {"tone": "warm", "n": 2}
+    for given in ({"n": 3}, {"n": 1, "tone": "loud"}):
+        with pytest.raises(UsageError) as raised:
+            file.values(given)
+        assert raised.value.code == "prompt.bad-variable"
+        assert "one of" in raised.value.message("en")
