@@ -178,7 +178,9 @@ class Transport:
                     limits=limits,
                     follow_redirects=False,
                     trust_env=not is_near,
-                    verify=not (is_near and self.url.startswith("http:")),  # nothing to verify: no certificates are read
+                    verify=not (
+                        is_near and self.url.startswith("http:")
+                    ),  # nothing to verify: no certificates are read
                 )
             except (ImportError, ValueError, httpx.InvalidURL) as error:
                 raise UsageError("llm.bad-proxy", why=str(error).splitlines()[0][:_SHOWN_CHARACTERS]) from None

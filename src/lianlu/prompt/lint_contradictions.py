@@ -228,7 +228,7 @@ def _clip(text: str) -> str:
 CONTRADICTIONS: tuple[Rule, ...] = (
     Rule(
         "contradiction",
-        "error",
+        "warning",
         Text(
             "The model obeys one of the two, and which one changes from call to call.",
             "模型只会遵从其中一条，而且每次可能不同。",

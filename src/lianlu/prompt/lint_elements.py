@@ -13,6 +13,7 @@ from lianlu.prompt.lint_checked import Checked, Sentence
 from lianlu.prompt.lint_finding import Flaw, Rule
 from lianlu.prompt.lint_words import (
     BACKGROUND,
+    DESCRIBED,
     EXAMPLE_LABEL,
     EXAMPLE_PAIR,
     GOAL,
@@ -33,6 +34,8 @@ __all__ = ["ELEMENTS"]
 
 def _has_background(checked: Checked) -> bool:
     if checked.aspects("Background", "Audience", "Value") or BACKGROUND.search(checked.prose):
+        return True
+    if any(DESCRIBED.match(line.text) for part in checked.parts if part.aspect == "Profile" for line in part.lines):
         return True
     return any(
         PEOPLE.search(sentence.plain) for sentence in checked.sentences if sentence.part.aspect not in _OF_THE_MODEL

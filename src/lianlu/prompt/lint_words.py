@@ -11,6 +11,7 @@ import re
 __all__ = [
     "BACKGROUND",
     "CONDITION",
+    "DESCRIBED",
     "EXAMPLE_LABEL",
     "EXAMPLE_PAIR",
     "GOAL",
@@ -192,6 +193,14 @@ _PEOPLE_EN = (
     r"|members|clients|patients|tenants|neighbou?rs|players|beginners|adults|children|kids|tourists|travell?ers|colleagues"
     r"|engineers|volunteers|employees|buyers|sellers|owners|listeners|couples|groups|leaders|managers|authors|editors|developers|secretaries)"
 )
+DESCRIBED = re.compile(
+    r"\W{0,4}(?:description|描述|简介|说明)\W{0,4}[:：]\s*(?!(?:you\b|an?\b|the\s+best|expert\b|professional\b|你|一[个位名]|擅长|精通))"
+    r"(?:(?=[^\n]*[一-龥])(?=[^\n]{16,})[^\n]*(?:时|手边|晚上|每[天周月]|后|来|问|读|看)|"
+    r"(?=(?:\S+\s+){7})[^\n]*\b(?:which|who|whose|when|while|that\s+(?:are|is)|read|ask|apply|applies|order|types?)\b)",
+    re.IGNORECASE,
+)
+"""A description in Profile that tells of a situation, where it could have told who the model is."""
+
 PEOPLE = re.compile(
     rf"\bfor\s+(?:\w+\s+){{0,2}}{_PEOPLE_EN}\b|\b{_PEOPLE_EN}\s+(?:of|from|in|at|on|without|with)\s+\w"
     r"|(?:听众|读者|受众|用户|对象|听者)[:：]|\b(?:audience|readers?|users?|listeners?)\s*[:：]"
@@ -233,7 +242,7 @@ GOAL = words(
     "|对方|员工)[^，。\\n]{0,20}(?:能|会|可以|快|知道|明白|看懂|都|有|学会|了解|掌握|更|理解|感|在|一眼|读)"
     " / 使(?:用户|读者|学生|客户|其|他们|之)[^，。\\n]{0,20}(?:能|可以|更) / 用来"
     " / 最终(?:要|让|使|达|实现|得到) / 达到[^，。\\n]{1,20} / 实现[^，。\\n]{0,12}目 / 成果"
-    " / (?<=[，。；：])让(?!我们|我来|模型|AI|它|你)[^，。；\\n]{3,30} / 为的是"
+    " / (?<=[，。；：])让(?!我们|我来|模型|AI|它|你)[^，。；\\n]{3,30} / 为的是 / 用处 / 用途(?!词)"
     " / 希望[^，。\\n]{0,24}(?:知道|能|会|可以|就|不再) / 拿[去来][^，。\\n]{1,14} / 确保[^，。\\n]{2,24}(?:能|可以)"
     " / 助(?:力|你|您|用户) / 供[^，。\\n]{1,16}(?:决策|决定|选择|参考)",
 )
@@ -355,6 +364,7 @@ EXAMPLE_LABEL = re.compile(
     r"|^\W{0,6}(?:样例|示例|范例)\w{0,6}\W{0,2}[:：]|(?:样例|示例|范例)\w{1,6}[:：]|\b(?:sample"
     r"|example)\s+\w{1,16}\s*[:：]"
     r"|(?:按|照|如)[^，。\n]{0,8}(?:样子|样式|范文)[^\n]{0,16}[:：]|样子(?:是|如下|像这样)?[:：]"
+    r"|举个例子|举例来说|比方说|^\W{0,4}for\s+[“\"][^”\"\n]{1,60}[”\"][^\n]{0,40}[:：]\s*$"
     r"|(?:例如|比如|譬如)[^，。；\n]{0,16}[:：]|像(?:这样|下面这样)(?:写)?[:：]"
     r"|\b(?:looks?|sounds?|reads?|goes|written)\s+like\s+(?:this|so)\b[^\n:：]{0,20}[:：]"
     r"|^\W{0,6}(?:题目|题|原文|原句|来信|评论|差评|提问|顾客|客户|学生|家长|玩家|句子|中文|例句|before|original|source|text|problem|letter|review"
