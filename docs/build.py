@@ -82,7 +82,10 @@ GROUPS: dict[str, Group] = {
     ),
     "knowledge": Group(
         "lianlu.prompt.knowledge:KnowledgeOpener",
-        Text("Opens what a prompt's `knowledge:` names; `base` is used.", "打开提示词 `knowledge:` 所指的知识库；使用 `base`。"),
+        Text(
+            "Opens what a prompt's `knowledge:` names; `base` is used.",
+            "打开提示词 `knowledge:` 所指的知识库；使用 `base`。",
+        ),
     ),
     "benchmark": Group(
         "lianlu.evaluate.benchmarks:BenchmarkPlace",
