@@ -11,31 +11,14 @@ import re
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from course_page import steps_of
+
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True)
-class Step:
-    """A command of the page with the lines that stand below it."""
-
-    command: str
-    shown: tuple[str, ...]
-
-
-def steps_of(lang: str) -> list[Step]:
-    page = (ROOT / "docs" / lang / "course" / "l1g3000.md").read_text(encoding="utf-8")
-    found: list[Step] = []
-    for block in re.findall(r"^```console\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
-        for typed in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, *shown = typed.rstrip().split("\n")
-            found.append(Step(command, tuple(shown)))
-    return found
 
 
 def type_in(folder: Path, lang: str, command: str) -> str:
@@ -77,7 +60,11 @@ def _timeless(line: str) -> str:
 
 def test_both_languages_tell_to_type_the_same() -> None:
     def told(lang: str) -> list[str]:
-        return [re.sub(r"\.(?:en|zh)\b", "", step.command) for step in steps_of(lang) if "chat" not in step.command]
+        return [
+            re.sub(r"\.(?:en|zh)\b", "", step.command)
+            for step in steps_of("l1g3000", lang)
+            if "chat" not in step.command
+        ]
 
     assert told("en") == told("zh_cn")
 
@@ -86,7 +73,7 @@ def test_both_languages_tell_to_type_the_same() -> None:
 def test_every_command_of_the_page_works_and_shows_what_the_page_shows(lang: str, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("gepa")
-    for step in steps_of(lang):
+    for step in steps_of("l1g3000", lang):
         printed = type_in(tmp_path, lang, step.command)
         if step.shown:
             found = [_timeless(line) for line in printed.rstrip().splitlines()]

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from course_page import steps_of
 from fake_hub import fake_hub
 from fake_spaces import FakeSpaces, fake_spaces
 from lianlu.llm import FakeBackend, Rule
@@ -35,24 +36,6 @@ MODEL = "internlm2.5-latest"
 ALONE = "XTuner 是一款音乐调音软件，用于校准乐器的音高。"
 KNOWING = "XTuner 是一个轻量级的大语言模型微调工具库 [1]。它以 QLoRA 微调 7B 模型最少只需 8 GB 显存 [1]。它于 1998 年发布 [1]。"
 SERVING = re.compile(r"http://127\.0\.0\.1:\d+")
-
-
-@dataclass(frozen=True)
-class Step:
-    """A command of the page with the lines that stand below it."""
-
-    command: str
-    shown: tuple[str, ...]
-
-
-def steps_of(lang: str) -> list[Step]:
-    page = (ROOT / "docs" / lang / "course" / "l1g4000.md").read_text(encoding="utf-8")
-    found: list[Step] = []
-    for block in re.findall(r"^```console\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
-        for typed in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, *shown = typed.rstrip().split("\n")
-            found.append(Step(command, tuple(shown)))
-    return found
 
 
 @dataclass
@@ -169,12 +152,14 @@ def reader(request: pytest.FixtureRequest, tmp_path: Path, embedder: dict[str, b
 
 
 def test_both_languages_tell_to_type_the_same() -> None:
-    assert [step.command for step in steps_of("en")] == [step.command for step in steps_of("zh_cn")]
+    assert [step.command for step in steps_of("l1g4000", "en")] == [
+        step.command for step in steps_of("l1g4000", "zh_cn")
+    ]
 
 
 @pytest.mark.parametrize("reader", ["en", "zh_cn"], indirect=True)
 def test_every_command_of_the_page_works_and_shows_what_the_page_shows(reader: Reader) -> None:
-    for step in steps_of(reader.lang):
+    for step in steps_of("l1g4000", reader.lang):
         printed = reader.type(step.command)
         if step.shown:
             assert printed.rstrip().splitlines() == list(step.shown), step.command

@@ -118,7 +118,7 @@ def _shown(value: Any) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {_shown(each)}" for key, each in value.items() if each != "")
+        return ", ".join(f"{key}: {_shown(each)}" for key, each in value.items() if each not in ("", (), []))
     return msgspec.json.encode(value).decode()
 
 
