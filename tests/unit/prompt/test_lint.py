@@ -72,14 +72,14 @@ def test_labelled_prompts_are_judged_as_people_judge_them() -> None:
     both = Scores()
     for name in ("dev", "held_out"):
         both.add(scores_of(SET / name))
-    assert both.prompts >= 150
-    assert both.precision >= 0.95
-    assert both.recall >= 0.9
+    assert both.prompts >= 200
+    assert both.precision >= 0.93
+    assert both.recall >= 0.88
 
 
 def test_prompts_that_no_rule_was_made_for_are_judged_nearly_as_well() -> None:
     scores = scores_of(SET / "held_out")
-    assert scores.prompts >= 50
+    assert scores.prompts >= 70
     assert scores.precision >= 0.88
     assert scores.recall >= 0.85
 
