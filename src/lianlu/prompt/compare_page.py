@@ -118,24 +118,24 @@ def _pairs(names: Sequence[Label], pairs: Sequence[Comparison]) -> Section:
         (
             names[each.second],
             names[each.first],
+            _judged(each),
             f"{each.wins} / {each.ties} / {each.losses}",
             round(each.win_rate.value, 3),
             f"{each.win_rate.low:.3f}–{each.win_rate.high:.3f}",
             _difference(each),
             f"{each.p_value:.3g}",
-            _judged(each),
         )
         for each in pairs
     ]
     columns = (
         Text("variant", "变体"),
         Text("against", "对手"),
+        Text("so", "结论"),
         Text("won / equal / lost", "胜 / 平 / 负"),
         Column(Text("win rate", "胜率"), digits=3),
         Text("95 % interval", "95% 区间"),
         Text("difference in passing", "通过率之差"),
         Text("p (McNemar)", "p（McNemar）"),
-        Text("so", "结论"),
     )
     return Section(
         title=Text("Who beats whom", "两两比较"),
