@@ -18,6 +18,7 @@ from lianlu.core.settings import Settings
 from lianlu.core.verb import Call, Outcome, argument, option, verb
 from lianlu.llm import Backend, Sampling, open_backend
 from lianlu.llm.request_store import RequestStore, StoredBackend
+from lianlu.prompt.asking_options import asking_options, judging_options
 from lianlu.prompt.assertions import Assertion
 from lianlu.prompt.cases import Case, assertions_of, cases_of, read_cases
 from lianlu.prompt.compare_output import outcome_of, write_results
@@ -42,8 +43,6 @@ _CASES = Text(
     "test cases (yaml, jsonl, csv); by default those that the prompts name",
     "测试用例（yaml、jsonl、csv）；默认用提示词自带的",
 )
-_JUDGE = Text("model for the assertion `judge`", "断言 `judge` 所用的模型")
-_EMBED = Text("embedder for the assertion `similar`", "断言 `similar` 所用的向量模型")
 
 
 @verb("compare", Text("Ask models with several prompts and compare the answers.", "用多份提示词询问模型并对比回答。"))
@@ -59,17 +58,7 @@ _EMBED = Text("embedder for the assertion `similar`", "断言 `similar` 所用�
     show_default=True,
     help=Text("times each is asked", "每个单元询问次数"),
 )
-@option(
-    "--concurrency",
-    type=click.IntRange(1, 1024),
-    default=4,
-    show_default=True,
-    help=Text("requests at once", "并发请求数"),
-)
-@option("--temperature", type=click.FloatRange(0, 100), help=Text("randomness of the answers", "采样温度"))
-@option("--max-tokens", type=click.IntRange(min=1), help=Text("longest answer", "回答的最大 token 数"))
-@option("--judge", metavar="REF", help=_JUDGE)
-@option("--embed", metavar="REF", help=_EMBED)
+@asking_options
 @option(
     "--split", type=click.Choice(["train", "val", "test"]), help=Text("only cases of this part", "只用这一部分的用例")
 )
@@ -150,8 +139,7 @@ def compare(
 @verb("grade", Text("Judge kept answers anew, without asking a model.", "对已保存的回答重新评判，不再询问模型。"))
 @argument("run", type=click.Path(path_type=Path))
 @option("--cases", "cases_path", type=click.Path(path_type=Path), help=_CASES)
-@option("--judge", metavar="REF", help=_JUDGE)
-@option("--embed", metavar="REF", help=_EMBED)
+@judging_options
 @option(
     "--min-pass",
     type=click.FloatRange(0, 1),
@@ -235,13 +223,24 @@ def behaving(call: Call) -> Callable[[Backend, PromptFile], Backend]:
 
 
 def _cases(prompts: Sequence[PromptFile], path: Path | None, split: str | None) -> list[Case]:
-    """The cases to ask. Raises UsageError prompt.no-cases, and those of `read_cases`."""
+    """The cases to ask, each once. Raises UsageError prompt.no-cases, prompt.bad-case, and those of `read_cases`."""
     named = (case for file in prompts for case in cases_of(file))
-    found = list({case.id: case for case in (named if path is None else read_cases(path))}.values())
-    cases = [case for case in found if split is None or case.split == split]
+    found: dict[str, Case] = {}
+    for case in named if path is None else read_cases(path):
+        other = found.setdefault(case.id, case)
+        if _resolved(other.place) != _resolved(case.place):
+            told = Text(f"{case.id!r} stands in {other.place} too", f"{case.id!r} 已用于 {other.place}")
+            raise UsageError("prompt.bad-case", at=case.place, key="id", expected=told)
+    cases = [case for case in found.values() if split is None or case.split == split]
     if not cases:
         raise UsageError("prompt.no-cases", path=str(path or prompts[0].origin))
     return cases
+
+
+def _resolved(place: str) -> tuple[Path, str]:
+    """`file:line`, the same however its path was written."""
+    path, _, line = place.rpartition(":")
+    return Path(path).resolve(), line
 
 
 def _variants(prompts: Sequence[PromptFile], models: Sequence[str], without_system: bool) -> list[Variant]:

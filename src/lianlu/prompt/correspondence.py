@@ -105,6 +105,7 @@ class _Carrying:
         self.takes_titles = target.name != "crispe"
 
     def of(self, prompt: Prompt) -> Carried:
+        """The prompt in the other framework, with what had to be merged and what was lost on the way."""
         drafts: list[_Draft] = []
         merged: list[Merged] = []
         waiting: list[tuple[Module, list[Element], int]] = []

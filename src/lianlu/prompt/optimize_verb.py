@@ -15,6 +15,7 @@ from lianlu.core.i18n import Text, language, pick
 from lianlu.core.verb import Call, Outcome, argument, option, verb
 from lianlu.llm import Sampling
 from lianlu.llm.request_store import RequestStore
+from lianlu.prompt.asking_options import asking_options
 from lianlu.prompt.candidate import with_system
 from lianlu.prompt.cases import cases_of, read_cases
 from lianlu.prompt.compare_verb import REQUESTS, behaving, judges_of, opened_by
@@ -45,17 +46,7 @@ _REPORT = "optimize.json"
     show_default=True,
     help=Text("most answers that are scored", "最多评分的回答数"),
 )
-@option(
-    "--concurrency",
-    type=click.IntRange(1, 1024),
-    default=4,
-    show_default=True,
-    help=Text("requests at once", "并发请求数"),
-)
-@option("--temperature", type=click.FloatRange(0, 100), help=Text("randomness of the answers", "采样温度"))
-@option("--max-tokens", type=click.IntRange(min=1), help=Text("longest answer", "回答的最大 token 数"))
-@option("--judge", metavar="REF", help=Text("model for the assertion `judge`", "断言 `judge` 所用的模型"))
-@option("--embed", metavar="REF", help=Text("embedder for the assertion `similar`", "断言 `similar` 所用的向量模型"))
+@asking_options
 def optimize(
     call: Call,
     file: str,

@@ -114,6 +114,20 @@ def test_what_cannot_be_compared_is_told(
     assert (done.code, error in done.err) == (code, True)
 
 
+def test_two_files_of_cases_with_one_id_lose_none_silently(place: Path, lianlu: Callable[..., Any]) -> None:
+    (place / "other.yaml").write_text(_CASES.replace("pear?", "plum?"))
+    (place / "other.md").write_text("---\nname: other\ncases: other.yaml\n---\nAnswer.\n")
+    done = lianlu("prompt", "compare", "careful.md", "other.md", "--model", "fake:script.yaml")
+    assert (done.code, "prompt.bad-case" in done.err, "cases.yaml:2" in done.err) == (2, True, True)
+
+
+def test_one_file_of_cases_named_in_two_ways_is_one(place: Path, lianlu: Callable[..., Any]) -> None:
+    (place / "sub").mkdir()
+    (place / "sub" / "copy.md").write_text("---\nname: copy\ncases: ../cases.yaml\n---\nAnswer.\n")
+    done = lianlu("prompt", "compare", "careful.md", "sub/copy.md", "--model", "fake:script.yaml", "--json")
+    assert json.loads(done.out)["cells"] == 4
+
+
 def test_a_service_that_dies_leaves_what_it_answered(place: Path, lianlu: Callable[..., Any]) -> None:
     dead = "".join(f"  - {{id: d{at}, input: dead {at}}}\n" for at in range(9))
     (place / "cases.yaml").write_text(_CASES + dead)
