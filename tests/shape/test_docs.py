@@ -69,7 +69,7 @@ def typed_commands() -> list[tuple[str, str]]:
     return found
 
 
-MEANT_TO_FAIL = ("lianlu exract", "lianlu curate")
+MEANT_TO_FAIL = ("lianlu exract", "lianlu label")
 
 
 @pytest.mark.parametrize(("page", "typed"), typed_commands(), ids=lambda value: value)

@@ -30,7 +30,9 @@ AREAS: dict[str, Text] = {
 
 VERBS: dict[str, Verb] = {
     "extract": Verb("data", "lianlu.extract.verbs:extract", Text("read files into documents", "把文件读成文档")),
-    "curate": Verb("data", None, Text("clean, deduplicate and mix documents", "清洗、去重、混合文档")),
+    "curate": Verb(
+        "data", "lianlu.curate.verbs:curate", Text("put words for words in training data", "在训练数据中替换文字")
+    ),
     "synth": Verb(
         "data",
         "lianlu.synth.verbs:synth",

@@ -6,6 +6,7 @@ seconds for each job. rich is imported only when something is drawn.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
@@ -21,7 +22,17 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-__all__ = ["ConsoleSink", "LiveConsole", "PlainConsole", "console_sink", "harmless", "print_table", "say", "say_error"]
+__all__ = [
+    "ConsoleSink",
+    "LiveConsole",
+    "PlainConsole",
+    "console_sink",
+    "harmless",
+    "is_coloured",
+    "print_table",
+    "say",
+    "say_error",
+]
 
 _PLAIN_EVERY_SECONDS = 5.0
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -39,6 +50,11 @@ def harmless(text: str) -> str:
     'a\ufffd[2Jb'
     """
     return _STEERING.sub("\ufffd", text)
+
+
+def is_coloured() -> bool:
+    """Whether standard output shows colours: it is a terminal, and nobody asked for none (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def say_error(error: LianluError) -> None:

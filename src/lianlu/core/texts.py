@@ -35,6 +35,10 @@ ERRORS: dict[str, ErrorText] = {
         Text("{path!r} cannot be read: {why}", "无法读取 {path!r}：{why}"),
         Text("check the permissions of the file and of its folders", "请检查该文件及上级文件夹的权限"),
     ),
+    "size.unreadable": ErrorText(
+        Text("{size!r} is no size", "{size!r} 不是合法的大小"),
+        Text("write 5GB or 500MB", "请写成 5GB 或 500MB"),
+    ),
     "file.unwritable": ErrorText(
         Text("{path!r} cannot be written: {why}", "无法写入 {path!r}：{why}"),
         Text(

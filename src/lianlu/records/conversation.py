@@ -20,6 +20,7 @@ __all__ = [
     "Tool",
     "ToolCallPart",
     "ToolResultPart",
+    "UnpairedPreference",
     "assistant",
     "system",
     "user",
@@ -69,9 +70,12 @@ Part = TextPart | ImagePart | AudioPart | FilePart | ToolCallPart | ToolResultPa
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`learn` tells whether training supervises it: None leaves that to the recipe, which learns what assistants say."""
+
     role: Role
     parts: tuple[Part, ...]
     name: str = ""
+    learn: bool | None = None
 
     @property
     def text(self) -> str:
@@ -104,6 +108,15 @@ class Preference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     prompt: Conversation
     chosen: Message
     rejected: Message
+    meta: dict[str, Any] = {}
+
+
+class UnpairedPreference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One answer to a prompt that people (or a judge) liked or did not like: what KTO learns from."""
+
+    prompt: Conversation
+    answer: Message
+    is_liked: bool
     meta: dict[str, Any] = {}
 
 

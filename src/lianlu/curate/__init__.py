@@ -1,0 +1,1 @@
+"""Change and clean what is to be learned: files of samples go in, files of samples come out."""
