@@ -13,6 +13,7 @@ from typing import Any
 
 from lianlu.core.errors import DataError, UsageError
 from lianlu.core.hashing import canonical_json, digest, sha256_file
+from lianlu.nn.sentencepiece import gets_template
 
 __all__ = ["TOKENIZER_FILES", "ModelFolder", "open_folder", "read_json", "read_list", "weight_files"]
 
@@ -82,7 +83,7 @@ def open_folder(path: Path) -> ModelFolder:
         config=config,
         generation=read_json(path / "generation_config.json"),
         weights=weights,
-        has_template=(path / _TEMPLATE).is_file() or bool(tokenizer.get("chat_template")),
+        has_template=(path / _TEMPLATE).is_file() or bool(tokenizer.get("chat_template")) or gets_template(path),
     )
 
 

@@ -19,7 +19,9 @@ from lianlu.core.errors import DataError, LimitError
 from lianlu.engine.folder import ModelFolder
 from lianlu.engine.runner import Runner, open_runner, token_limit
 from lianlu.engine.tokenizer import Tokenizer
-from lianlu.nn.weights import quiet
+from lianlu.nn.internlm2 import is_internlm2
+from lianlu.nn.layout import load_internlm2
+from lianlu.nn.weights import open_tokenizer, quiet
 
 __all__ = ["Loaded", "check_report", "end_tokens", "load", "room_tokens", "told_as"]
 
@@ -109,10 +111,8 @@ def _free_bytes(device: torch.device) -> int:
 
 
 def _tokenizer(folder: ModelFolder) -> Tokenizer:
-    from transformers import AutoTokenizer
-
     with told_as("engine.bad-tokenizer", folder.path):
-        found = AutoTokenizer.from_pretrained(folder.path, local_files_only=True, trust_remote_code=False)
+        found = open_tokenizer(folder.path)
     if not found.is_fast:
         raise DataError(
             "engine.bad-tokenizer", path=str(folder.path), why="it has no tokenizer.json and none can be made"
@@ -124,6 +124,10 @@ def _module(folder: ModelFolder, device: torch.device) -> Any:
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM
 
     path = str(folder.path)
+    if is_internlm2(folder.config):
+        with told_as("engine.bad-weights", folder.path):
+            dtype = "auto" if device.type == "cuda" else "float32"
+            return load_internlm2(folder.config, folder.path, folder.weights, device=device, dtype=dtype)
     config = _config(folder)
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise DataError("engine.unknown-architecture", path=path, name=str(folder.config.get("model_type", "-")))

@@ -76,7 +76,7 @@ class _Model:
 
     def __init__(self, module: Any) -> None:
         self.module = module
-        inner = module.get_base_model() if hasattr(module, "peft_config") else module
+        inner = module.get_base_model() if hasattr(module, "get_base_model") else module
         self._can_keep = "logits_to_keep" in inspect.signature(inner.forward).parameters
         self.device: torch.device = next(module.parameters()).device
 
@@ -196,7 +196,7 @@ def _failed(error: Exception) -> LianluError:
 
 def _may_pack(module: Any) -> bool:
     """Whether the model hands all of its attention to the interface: a flash model gets its window by argument."""
-    inner = module.get_base_model() if hasattr(module, "peft_config") else module
+    inner = module.get_base_model() if hasattr(module, "get_base_model") else module
     layers = set(getattr(module.config.get_text_config(), "layer_types", None) or ())
     return bool(inner._supports_attention_backend and inner._supports_flash_attn) and layers <= _KNOWN_LAYERS
 

@@ -62,6 +62,11 @@ class TensorEntry:
     def size(self) -> int:
         return self.end - self.start
 
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """Where its bytes lie in the file, in order."""
+        return [(self.start, self.end)]
+
 
 def is_pickle(name: str) -> bool:
     """Whether a file of that name is a pickle, which can run code when it is loaded."""

@@ -9,8 +9,9 @@ from pydantic import Field
 from lianlu.core.files import Files
 from lianlu.core.job import Job
 from lianlu.core.recipe import Recipe
+from lianlu.core.sizes import parse_size
 from lianlu.core.step import Step, Summary
-from lianlu.model.merge import merge, parse_size
+from lianlu.model.merge import merge
 
 __all__ = ["MERGE", "ModelMerge", "ModelMergeRecipe"]
 
@@ -36,7 +37,7 @@ class ModelMerge(Step):
     numeric = True
 
     def run(self, recipe: ModelMergeRecipe, inputs: Mapping[str, Files], job: Job) -> Summary:
-        """Fill `weights`. Raises as `lianlu.model.merge.merge`, and UsageError model.bad-size."""
+        """Fill `weights`. Raises as `lianlu.model.merge.merge`, and UsageError size.unreadable."""
         most = parse_size(recipe.max_shard_size)
         return merge(inputs["base"], inputs["adapter"], job.folder("weights"), job, max_shard_size=most)
 

@@ -163,8 +163,4 @@ ERRORS: dict[str, ErrorText] = {
         ),
         Text("use the model it was quantized from", "请使用量化之前的模型"),
     ),
-    "model.bad-size": ErrorText(
-        Text("{size!r} is no size", "{size!r} 不是合法的大小"),
-        Text("write 5GB or 500MB", "请写成 5GB 或 500MB"),
-    ),
 }

@@ -1,8 +1,9 @@
-"""`lianlu model`: fetch a model, tell what a folder holds, merge an adapter."""
+"""`lianlu model`: fetch a model, tell what a folder holds, merge an adapter, write it in another layout."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ from lianlu.core.console import print_table, say
 from lianlu.core.errors import UsageError
 from lianlu.core.files import Files, named_path
 from lianlu.core.i18n import Text, pick
+from lianlu.core.sizes import parse_size
 from lianlu.core.verb import Call, Outcome, RoomGroup, argument, option, verb
+from lianlu.model.convert import convert
 from lianlu.model.fetch import Fetched, fetch, listing
 from lianlu.model.info import ModelInfo, inspect_model
-from lianlu.model.merge import merge, parse_size
+from lianlu.model.merge import merge
 from lianlu.model.step import MERGE
+from lianlu.nn.layout import Layout
 from lianlu.records import Source, StepStamp
 
 __all__ = ["model"]
@@ -75,12 +79,51 @@ def _merge(call: Call, base: str, adapter: str, max_shard_size: str) -> Outcome:
     _use_threads(call.settings.threads)
     summary = merge(base_files, adapter_files, folder, job, max_shard_size=most)
     parents = [each for each in (base_id, adapter_id) if each]
-    artifact_id = _register(call, folder, {"base": base_files, "adapter": adapter_files}, parents, max_shard_size)
+    stamp = _Stamp(MERGE.name, MERGE.version, "lianlu.model.step", {"max_shard_size": max_shard_size})
+    artifact_id = _register(call, folder, {"base": base_files, "adapter": adapter_files}, parents, stamp)
     shown = {"out": str(folder), "artifact": artifact_id, **summary}
     return Outcome(shown, partial(_show_merged, folder, summary))
 
 
-model = RoomGroup("model", Text("Fetch, inspect and merge weights.", "下载、查看与合并权重。"), [_fetch, _info, _merge])
+@verb("convert", Text("write a model in Llama's or InternLM2's layout", "按 Llama 或 InternLM2 的布局保存模型"))
+@argument("place", metavar="FOLDER|@REF")
+@option(
+    "--layout",
+    type=click.Choice(["llama", "internlm2"]),
+    default="llama",
+    show_default=True,
+    help=Text("names and packing of the weights", "权重的命名与打包方式"),
+)
+@option("--max-shard-size", default="5GB", show_default=True, help=Text("largest weight file", "单个权重文件的上限"))
+def _convert(call: Call, place: str, layout: Layout, max_shard_size: str) -> Outcome:
+    most = parse_size(max_shard_size)
+    files, artifact_id = _files(call, place, "weights")
+    folder = call.out_folder(f"{layout}-{Path(place.lstrip('@')).name or 'model'}")
+    _check_apart(folder, (place,))
+    if call.dry_run:
+        return Outcome({"out": str(folder), "layout": layout, "files": sorted(files)})
+    summary = convert(files, folder, layout, call.job("model"), max_shard_size=most)
+    settings = {"layout": layout, "max_shard_size": max_shard_size}
+    stamp = _Stamp("model.convert", 1, "lianlu.model.convert", settings)
+    registered = _register(call, folder, {"weights": files}, [artifact_id] if artifact_id else [], stamp)
+    return Outcome({"out": str(folder), "artifact": registered, **summary}, partial(_show_converted, folder, summary))
+
+
+model = RoomGroup(
+    "model",
+    Text("Fetch, inspect, merge and convert weights.", "下载、查看、合并与转换权重。"),
+    [_fetch, _info, _merge, _convert],
+)
+
+
+@dataclass(frozen=True)
+class _Stamp:
+    """What an artifact is told to have been made by."""
+
+    name: str
+    version: int
+    module: str
+    settings: Mapping[str, str]
 
 
 def _files(call: Call, place: str, kind: str) -> tuple[Files, str]:
@@ -102,11 +145,11 @@ def _files(call: Call, place: str, kind: str) -> tuple[Files, str]:
 
 
 def _check_apart(folder: Path, places: tuple[str, ...]) -> None:
-    """Merging into the base would destroy what is being read. Raises UsageError file.refused."""
+    """Writing into what is being read would destroy it. Raises UsageError file.refused."""
     for place in places:
         path = named_path(place.removeprefix("local:"))
         if not place.startswith("@") and path.resolve() == folder.resolve():
-            why = Text("it is what is being merged", "它正是要合并的内容")
+            why = Text("it is what is being read", "它正是要读取的内容")
             raise UsageError("file.refused", path=str(folder), why=why)
 
 
@@ -116,9 +159,7 @@ def _use_threads(threads: int) -> None:
     require("torch", "torch").set_num_threads(threads)
 
 
-def _register(
-    call: Call, folder: Path, inputs: Mapping[str, Files], parents: list[str], max_shard_size: str
-) -> str | None:
+def _register(call: Call, folder: Path, inputs: Mapping[str, Files], parents: list[str], made_by: _Stamp) -> str | None:
     from lianlu.core.hashing import canonical_json, code_fingerprint, sha256_file, short_id
     from lianlu.store import register_folder
 
@@ -127,11 +168,11 @@ def _register(
         for role, files in inputs.items()
         for name, path in files.items()
     ]
-    settings = {"max_shard_size": max_shard_size}
+    settings = dict(made_by.settings)
     hashes = canonical_json([(source.uri, source.sha256) for source in sources])
-    code = code_fingerprint("lianlu.model.step")
-    key = short_id(MERGE.name, str(MERGE.version), code, canonical_json(settings), hashes)
-    stamp = StepStamp(name=MERGE.name, version=MERGE.version, key=key, output="weights", recipe=settings)
+    code = code_fingerprint(made_by.module)
+    key = short_id(made_by.name, str(made_by.version), code, canonical_json(settings), hashes)
+    stamp = StepStamp(name=made_by.name, version=made_by.version, key=key, output="weights", recipe=settings)
     artifact = register_folder(
         folder,
         kind="weights",
@@ -205,5 +246,14 @@ def _show_merged(folder: Path, summary: Mapping[str, Any]) -> None:
         pick(
             f"{summary['merged']} of {summary['tensors']} tensors merged, {summary['parameters']:,} parameters in {folder}",
             f"已合并 {summary['tensors']} 个张量中的 {summary['merged']} 个，{folder} 中共 {summary['parameters']:,} 个参数",
+        )
+    )
+
+
+def _show_converted(folder: Path, summary: Mapping[str, Any]) -> None:
+    say(
+        pick(
+            f"{summary['tensors']} tensors, {summary['parameters']:,} parameters in {folder}, layout {summary['layout']}",
+            f"{folder}：{summary['tensors']} 个张量，{summary['parameters']:,} 个参数，布局为 {summary['layout']}",
         )
     )

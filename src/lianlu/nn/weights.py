@@ -1,7 +1,8 @@
 """Weight files: Hugging Face folders in, Hugging Face folders out. Pickles are refused, code in folders is never run.
 
-What is wrong with a folder is found out before transformers sees it, because what transformers says of a cut-off file or
-a missing shard is a traceback. Nothing is fetched: a folder is a folder.
+InternLM2 is read without its code, as the Llama model that it is (`nn.internlm2`). What is wrong with a folder is found
+out before transformers sees it, because what transformers says of a cut-off file or a missing shard is a traceback.
+Nothing is fetched: a folder is a folder.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from typing import Any
 
 from lianlu.core.errors import DataError, UsageError
 from lianlu.core.files import Files, as_lianlu_error
+from lianlu.nn.internlm2 import is_internlm2
+from lianlu.nn.layout import Layout, load_internlm2, save_in_layout
+from lianlu.nn.sentencepiece import needs_code, write_fast_folder
 
 __all__ = [
     "TOKENIZER_FILES",
@@ -26,6 +30,7 @@ __all__ = [
     "linked_folder",
     "load_model",
     "load_tokenizer",
+    "open_tokenizer",
     "quiet",
     "save_model",
 ]
@@ -72,12 +77,17 @@ def load_model(folder: Path, *, device: str = "cpu", dtype: str = "float32") -> 
 
     Raises:
         UsageError: file.missing
-        DataError: nn.no-config, nn.no-weights, nn.pickle, nn.broken-weights, nn.wrong-weights, nn.unknown-model
+        DataError: nn.no-config, nn.no-weights, nn.pickle, nn.broken-weights, nn.wrong-weights, nn.unknown-model,
+            nn.bad-internlm2
     """
     import torch
     from transformers import AutoModelForCausalLM
 
-    check_weights(folder)
+    files = check_weights(folder)
+    config = _json(folder, "config.json")
+    if is_internlm2(config):
+        with quiet():
+            return load_internlm2(config, folder, files, device=device, dtype=dtype)
     try:
         with quiet():
             loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -104,33 +114,59 @@ def load_model(folder: Path, *, device: str = "cpu", dtype: str = "float32") -> 
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a folder, as transformers reads it.
+    """The tokenizer of a folder, as transformers reads it; that of an InternLM folder without its code.
 
     Raises:
         UsageError: file.missing
-        DataError: nn.no-tokenizer
+        DataError: nn.no-tokenizer, nn.bad-sentencepiece
     """
-    from transformers import AutoTokenizer
 
     if not folder.is_dir():
         raise UsageError("file.missing", path=str(folder))
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         raise DataError("nn.no-tokenizer", path=str(folder), why="tokenizer.json is not there")
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return open_tokenizer(folder)
     except (ValueError, KeyError, OSError, TypeError, AttributeError, ImportError) as error:
         raise DataError("nn.no-tokenizer", path=str(folder), why=_first_line(error)) from error
 
 
-def save_model(model: Any, folder: Path, tokenizer_folder: Path | None = None, **options: Any) -> None:
-    """Write a model (or the adapter of a peft model) as a Hugging Face folder, with the tokenizer files it came with.
+def open_tokenizer(folder: Path) -> Any:
+    """`load_tokenizer` without its checks: what is wrong is raised as transformers raises it.
 
     Raises:
+        DataError: nn.no-tokenizer, nn.bad-sentencepiece: of an InternLM folder
+    """
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    if not needs_code(folder):
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    with tempfile.TemporaryDirectory(prefix="lianlu-tokenizer-") as made:
+        write_fast_folder(folder, Path(made))
+        return PreTrainedTokenizerFast.from_pretrained(made, local_files_only=True)
+
+
+def save_model(
+    model: Any, folder: Path, tokenizer_folder: Path | None = None, *, layout: Layout | None = None, **options: Any
+) -> None:
+    """Write a model (or the adapter of a peft model) as a Hugging Face folder, with the tokenizer files it came with.
+
+    Args:
+        layout: write a Llama model with the names of this layout, however it came; `options` then may only be
+            `max_shard_size` in bytes. None: as transformers writes it.
+
+    Raises:
+        DataError: nn.no-layout
         LimitError: file.disk-full
         UsageError: file.unwritable
     """
     from safetensors import SafetensorError
 
+    if layout is not None:
+        save_in_layout(model, folder, layout, **options)
+        if tokenizer_folder is not None:
+            copy_tokenizer(tokenizer_folder, folder)
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with quiet():
@@ -145,13 +181,18 @@ def save_model(model: Any, folder: Path, tokenizer_folder: Path | None = None, *
 
 
 def copy_tokenizer(source: Path, target: Path) -> None:
-    """Copy the tokenizer files as they are: reading and writing them again could change them."""
+    """Copy the tokenizer files as they are: reading and writing them again could change them.
+
+    Beside the tokenizer.model of an InternLM folder its tokenizer.json is written, and no code is named any longer.
+    """
     for name in TOKENIZER_FILES:
         if (source / name).is_file():
             try:
                 shutil.copyfile(source / name, target / name)
             except OSError as error:
                 raise as_lianlu_error(error, target / name) from error
+    if needs_code(source):
+        write_fast_folder(source, target)
 
 
 @contextmanager
