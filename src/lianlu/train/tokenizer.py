@@ -16,6 +16,7 @@ from typing import Any
 from lianlu.core.errors import UsageError
 from lianlu.core.files import write_bytes
 from lianlu.train.reading import Item
+from lianlu.train.shapes import messages_of
 
 __all__ = ["CHATML", "END_OF_MESSAGE", "END_OF_TEXT", "START_OF_MESSAGE", "learn_tokenizer", "texts_of"]
 
@@ -65,7 +66,7 @@ def texts_of(item: Item) -> Iterator[str]:
     if isinstance(item.content, str):
         yield item.content
         return
-    for message in item.content.messages:
+    for message in messages_of(item.content):
         yield message.text
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lianlu.core.errors import DataError, UsageError
-from lianlu.records import Block, Conversation, Document, ReasoningPart, Source, ToolCallPart, ToolResultPart
+from lianlu.core.errors import DataError, LimitError, UsageError
+from lianlu.records import Block, Document, ReasoningPart, Source, ToolCallPart, ToolResultPart
 from lianlu.text.documents import write_documents
-from lianlu.train.reading import Item, message_of, read_paths
+from lianlu.train.reading import Item, iterate, message_of, read_leniently, read_paths
+from lianlu.train.shapes import messages_of
 
 from .conftest import write_lines
 
@@ -23,7 +27,7 @@ def shown(items: list[Item]) -> list[Any]:
     return [
         item.content
         if isinstance(item.content, str)
-        else [(message.role, message.text) for message in item.content.messages]
+        else [(message.role, message.text) for message in messages_of(item.content)]
         for item in items
     ]
 
@@ -132,5 +136,89 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
 def test_half_a_surrogate_pair_can_be_written_again(tmp_path: Path) -> None:
     (tmp_path / "d.jsonl").write_text('{"text": "a\\ud83d"}')
     (item,) = read_paths([str(tmp_path)])
-    assert not isinstance(item.content, Conversation)
-    assert item.content.encode()
+    assert item.content == "a\ufffd"
+
+
+def test_lines_and_text_may_be_packed(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b'{"text": "one"}\n{"text": "two"}\n'))
+    (tmp_path / "b.json.gz").write_bytes(gzip.compress(b'[{"text": "three"}]'))
+    (tmp_path / "c.TXT.gz").write_bytes(gzip.compress(b"four"))
+    items = read_paths([str(tmp_path)])
+    assert [item.id for item in items] == ["a.jsonl.gz:1", "a.jsonl.gz:2", "b.json.gz#1", "c.TXT.gz"]
+    assert shown(items) == ["one", "two", "three", "four"]
+
+
+@pytest.mark.parametrize("cut", [slice(0, 40), slice(10, None)], ids=["cut-short", "no-gzip"])
+@pytest.mark.parametrize("name", ["d.jsonl.gz", "d.txt.gz", "d.csv.gz"])
+def test_a_damaged_gzip_file_is_named(name: str, cut: slice, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(json.dumps({"text": "链路" * 90}).encode())[cut])
+    _, bad = read_leniently([str(tmp_path)])
+    assert (bad[-1].id, "gzip" in bad[-1].why.en) == (name, True)
+
+
+def test_all_bad_rows_are_listed_beside_the_good_ones(tmp_path: Path) -> None:
+    nested = {"conversation": [{"input": {"system": "s", "input": "q"}, "output": "a"}]}
+    write_lines(tmp_path / "d.jsonl", [{"text": "fine"}, nested, {"title": "x"}, {"text": "too"}])
+    (tmp_path / "e.txt").write_bytes(b"\0\1\2")
+    items, bad = read_leniently([str(tmp_path)])
+    assert [item.id for item in items] == ["d.jsonl:1", "d.jsonl:4"]
+    assert [(each.id, each.is_nested) for each in bad] == [("d.jsonl:2", True), ("d.jsonl:3", False), ("e.txt", False)]
+    assert bad[0].why.en == "`input` must be text, not an object"
+
+
+def test_the_error_of_a_bad_row_is_in_both_languages(tmp_path: Path) -> None:
+    write_lines(tmp_path / "d.jsonl", [{"instruction": "x"}])
+    with pytest.raises(DataError) as raised:
+        read_paths([str(tmp_path)])
+    lacks = "the nearest is alpaca, which lacks `output`"
+    assert (
+        raised.value.message("en")
+        == f"d.jsonl:1 is no training sample: its columns (instruction) fit no shape; {lacks}"
+    )
+    assert "最接近的是 alpaca，但缺少 `output`" in raised.value.message("zh")
+
+
+def test_a_line_beyond_the_limit_is_an_error_that_names_both(tmp_path: Path) -> None:
+    write_lines(tmp_path / "d.jsonl", [{"text": "fine"}, {"text": "x" * 99}])
+    with pytest.raises(LimitError) as raised:
+        read_paths([str(tmp_path)], line_limit_bytes=50)
+    assert raised.value.code == "train.line-too-long"
+    assert raised.value.message("en") == "d.jsonl:2 is longer than 50 bytes"
+    assert len(read_leniently([str(tmp_path)], line_limit_bytes=50)[0]) == 1
+
+
+def test_items_come_before_the_file_is_read_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "d.jsonl").write_bytes(b'{"text": "first"}\n{\n')
+    found = iterate([str(tmp_path)])
+    assert next(found).content == "first"
+    with pytest.raises(DataError):
+        next(found)
+
+
+@pytest.mark.parametrize("name", ["d.jsonl", "d.json", "d.csv", "d.txt", "d.md"])
+def test_a_file_without_samples_is_no_data(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"\xef\xbb\xbf \r\n")
+    with pytest.raises(UsageError) as raised:
+        read_paths([str(tmp_path)])
+    assert raised.value.code == "train.no-data"
+
+
+def test_an_array_under_the_name_of_lines_is_read(tmp_path: Path) -> None:
+    (tmp_path / "d.jsonl").write_bytes(b'\xef\xbb\xbf[\n{"text": "one"},\n{"text": "two"}\n]')
+    assert [item.id for item in read_paths([str(tmp_path)])] == ["d.jsonl#1", "d.jsonl#2"]
+
+
+def test_registries_in_a_folder_are_no_data_unless_named(tmp_path: Path) -> None:
+    write_lines(tmp_path / "d.jsonl", [{"text": "t"}])
+    registry = tmp_path / "dataset_info.json"
+    registry.write_text('{"d": {"file_name": "d.jsonl"}}')
+    assert [item.id for item in read_paths([str(tmp_path)])] == ["d.jsonl:1"]
+    with pytest.raises(DataError):
+        read_paths([str(registry)])
+
+
+def test_reading_needs_no_torch() -> None:
+    loaded = (
+        "import sys, lianlu.train.doctor; sys.exit(any(each in sys.modules for each in ('torch', 'pyarrow', 'numpy')))"
+    )
+    assert subprocess.run([sys.executable, "-c", loaded], check=False).returncode == 0

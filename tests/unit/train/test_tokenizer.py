@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from lianlu.core.errors import UsageError
 from lianlu.nn.weights import load_tokenizer
 from lianlu.train.reading import Item
-from lianlu.train.tokenizer import CHATML, learn_tokenizer
+from lianlu.train.shapes import content_of
+from lianlu.train.tokenizer import CHATML, learn_tokenizer, texts_of
 
 ITEMS = [Item("a", "strawberry 草莓 " * 9), Item("b", "hello hello world")]
 
@@ -61,3 +62,9 @@ def test_nothing_to_learn_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as raised:
         learn_tokenizer([Item("a", "")], tmp_path / "t")
     assert raised.value.code == "train.no-data"
+
+
+def test_a_pair_gives_the_texts_of_its_prompt_and_both_answers() -> None:
+    pair = content_of({"prompt": "q", "chosen": "a", "rejected": "b"})
+    assert list(texts_of(Item("p", pair))) == ["q", "a", "b"]
+    assert list(texts_of(Item("t", "text"))) == ["text"]
