@@ -103,6 +103,13 @@ GROUPS: dict[str, Group] = {
         "lianlu.synth.generator:Generator",
         Text("Makes questions with answers by rules, and proves each right.", "按规则生成问题与答案，并逐一验证。"),
     ),
+    "sink": Group(
+        "lianlu.train.sinks:SinkOpener",
+        Text(
+            "Takes the metrics of a training while it runs, beside its own files.",
+            "在训练过程中接收指标，与训练自身的文件并行。",
+        ),
+    ),
 }
 
 

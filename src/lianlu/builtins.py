@@ -17,9 +17,14 @@ BUILTINS: dict[str, dict[str, str]] = {
         "report": "lianlu.chain.report:REPORT",
         "eval.run": "lianlu.evaluate.steps:RUN",
         "eval.parity": "lianlu.evaluate.steps:PARITY",
+        "train.dpo": "lianlu.train.steps:DPO",
+        "train.kto": "lianlu.train.steps:KTO",
         "train.lora": "lianlu.train.steps:LORA",
+        "train.orpo": "lianlu.train.steps:ORPO",
         "train.pretrain": "lianlu.train.steps:PRETRAIN",
+        "train.reward": "lianlu.train.steps:REWARD",
         "train.sft": "lianlu.train.steps:SFT",
+        "train.simpo": "lianlu.train.steps:SIMPO",
         "train.tokenizer": "lianlu.train.steps:TOKENIZER",
         "synth.rules": "lianlu.synth.step:RULES",
         "model.merge": "lianlu.model.step:MERGE",
@@ -89,6 +94,11 @@ BUILTINS: dict[str, dict[str, str]] = {
         "spelling": "lianlu.synth.spelling:SPELLING",
         "arithmetic": "lianlu.synth.arithmetic:ARITHMETIC",
         "cloze": "lianlu.synth.cloze:CLOZE",
+    },
+    "sink": {
+        "swanlab": "lianlu.train.sinks:open_swanlab",
+        "tensorboard": "lianlu.train.sinks:open_tensorboard",
+        "wandb": "lianlu.train.sinks:open_wandb",
     },
 }
 

@@ -1,0 +1,1 @@
+"""The local page of swanlab; only that it is there counts."""
