@@ -70,3 +70,21 @@ def test_an_odd_head_size_goes_by_the_mask() -> None:
     tensors = row(torch.bfloat16, 2, 20)
     found = room._on_cuda(*tensors, segments, None, {"scale": None, "dropout_p": 0.0})
     torch.testing.assert_close(found.float(), alone(*tensors, None), rtol=3e-2, atol=3e-2)
+
+
+@pytest.mark.parametrize("window", [None, 100])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
+def test_what_follows_a_shared_beginning_sees_it(dtype: Any, window: int | None) -> None:
+    parents = (-1, 0, 0, 1, 1, -1)  # 64 and 64 follow 130; 17 and 1 follow the first of them
+    segments = Segments(LENGTHS, torch.device(DEVICE), parents)
+    tensors = row(dtype, 2, 64)
+    found = room._on_cuda(*tensors, segments, window, {"scale": None, "dropout_p": 0.0})
+    wanted = room._by_mask(*(each.float() for each in _of_all_heads(tensors)), segments, window, {})
+    pairs = zip(out_and_grads(found, tensors), out_and_grads(wanted, tensors), strict=True)
+    for made, right in pairs:
+        torch.testing.assert_close(made, right, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+def _of_all_heads(tensors: list[Any]) -> list[Any]:
+    query, key, value = tensors
+    return [query, *(each.repeat_interleave(query.shape[1] // key.shape[1], dim=1) for each in (key, value))]

@@ -18,6 +18,7 @@ from lianlu.nn.segments import Segments
 
 CPU = torch.device("cpu")
 SEGMENTS = Segments((5, 3, 3, 1), CPU)
+SHARED = Segments((5, 3, 3, 1), CPU, (-1, 0, 0, 2))
 OPTIONS = {"scale": None, "dropout_p": 0.0}
 Kernel = Callable[..., Tensor]
 
@@ -38,14 +39,17 @@ def slow_kernel(
     """varlen_attn as torch 2.11 declares it, one query at a time."""
     left, right = window_size
     assert right == 0
-    assert max_q == max_k == int(cu_seq_q.diff().max())
+    assert (max_q, max_k) == (int(cu_seq_q.diff().max()), int(cu_seq_k.diff().max()))
     rows: list[Tensor] = []
-    for start, end in zip(cu_seq_q[:-1].tolist(), cu_seq_k[1:].tolist(), strict=True):
-        for at in range(start, end):
-            first = start if left < 0 else max(start, at - left)
-            scores = torch.einsum("hd,shd->hs", query[at].float(), key[first : at + 1].float())
+    for place in range(len(cu_seq_q) - 1):
+        first_query, end_query = cu_seq_q[place : place + 2].tolist()
+        first_key, end_key = cu_seq_k[place : place + 2].tolist()
+        for at in range(first_query, end_query):
+            end = end_key - (end_query - at) + 1  # masks are aligned at the lower right
+            first = first_key if left < 0 else max(first_key, end - 1 - left)
+            scores = torch.einsum("hd,shd->hs", query[at].float(), key[first:end].float())
             shares = (scores * (scale or query.shape[-1] ** -0.5)).softmax(-1)
-            rows.append(torch.einsum("hs,shd->hd", shares, value[first : at + 1].float()))
+            rows.append(torch.einsum("hs,shd->hd", shares, value[first:end].float()))
     return torch.stack(rows).to(query.dtype)
 
 
@@ -89,25 +93,35 @@ def row(dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor, Tensor]:
     return query, key, value
 
 
-def out_and_grads(attend: Callable[..., Tensor], tensors: tuple[Tensor, ...], window: int | None) -> list[Tensor]:
-    out = attend(*tensors, SEGMENTS, window, OPTIONS)
+def out_and_grads(
+    attend: Callable[..., Tensor], tensors: tuple[Tensor, ...], window: int | None, segments: Segments = SEGMENTS
+) -> list[Tensor]:
+    out = attend(*tensors, segments, window, OPTIONS)
     return [out.float(), *(each.float() for each in torch.autograd.grad(out.float().square().sum(), tensors))]
 
 
+@pytest.mark.parametrize("segments", [SEGMENTS, SHARED], ids=["apart", "shared"])
 @pytest.mark.parametrize("window", [None, 2])
-def test_the_mask_says_what_the_runs_say(window: int | None) -> None:
-    wanted = out_and_grads(room._by_runs, row(), window)
-    torch.testing.assert_close(out_and_grads(room._on_cuda, row(), window), wanted, rtol=1e-5, atol=1e-5)
+def test_the_mask_says_what_the_parts_say(window: int | None, segments: Segments) -> None:
+    wanted = out_and_grads(room._by_parts, row(), window, segments)
+    torch.testing.assert_close(out_and_grads(room._on_cuda, row(), window, segments), wanted, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("segments", [SEGMENTS, SHARED], ids=["apart", "shared"])
 @pytest.mark.parametrize("window", [None, 2])
 def test_the_kernel_is_used_in_half_precision(
-    kernel: Callable[[Kernel], list[torch.dtype]], window: int | None
+    kernel: Callable[[Kernel], list[torch.dtype]], window: int | None, segments: Segments
 ) -> None:
     seen = kernel(slow_kernel)
-    found = out_and_grads(room._on_cuda, row(torch.bfloat16), window)
+    found = out_and_grads(room._on_cuda, row(torch.bfloat16), window, segments)
     assert seen == [torch.bfloat16]
-    torch.testing.assert_close(found, out_and_grads(room._by_runs, row(), window), rtol=0.05, atol=0.05)
+    torch.testing.assert_close(found, out_and_grads(room._by_parts, row(), window, segments), rtol=0.05, atol=0.05)
+
+
+def test_under_autocast_a_cpu_computes_attention_in_full_precision() -> None:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = room._on_cpu(*row(torch.bfloat16), SEGMENTS, None, OPTIONS)
+    assert found.dtype == torch.float32
 
 
 def test_under_autocast_queries_of_rotary_positions_reach_the_kernel(
@@ -132,7 +146,7 @@ def test_a_kernel_that_cannot_is_gone_round(kernel: Callable[[Kernel], list[torc
     seen = kernel(broken)
     found = out_and_grads(room._on_cuda, row(torch.bfloat16), 2)
     assert seen == []
-    torch.testing.assert_close(found, out_and_grads(room._by_runs, row(), 2), rtol=0.05, atol=0.05)
+    torch.testing.assert_close(found, out_and_grads(room._by_parts, row(), 2), rtol=0.05, atol=0.05)
 
 
 def test_memory_that_runs_out_says_nothing_of_the_kernel(kernel: Callable[[Kernel], list[torch.dtype]]) -> None:
