@@ -12,7 +12,19 @@ from pydantic import Field, field_validator, model_validator
 from lianlu.core.files import named_path
 from lianlu.core.recipe import Recipe
 
-__all__ = ["LoraRecipe", "ModelShape", "PretrainRecipe", "SftRecipe", "TokenizerRecipe", "TrainRecipe"]
+__all__ = [
+    "DpoRecipe",
+    "KtoRecipe",
+    "LoraRecipe",
+    "ModelShape",
+    "OrpoRecipe",
+    "PretrainRecipe",
+    "RewardRecipe",
+    "SftRecipe",
+    "SimpoRecipe",
+    "TokenizerRecipe",
+    "TrainRecipe",
+]
 
 
 class TokenizerRecipe(Recipe):
@@ -53,7 +65,19 @@ class TrainRecipe(Recipe):
         ge=8,
         description="longest sample; longer text is cut into several, a longer conversation is left out",
     )
+    too_long: Literal["leave-out", "cut"] = Field(
+        default="leave-out", description="what happens to a conversation longer than max_tokens"
+    )
     row_tokens: int = Field(default=4096, ge=8, description="most tokens at a time: less memory, the same result")
+    share_prefixes: bool = Field(
+        default=True, description="compute a beginning that samples of a step have in common once: the same result"
+    )
+    recompute: Literal["none", "selective", "full"] = Field(
+        default="none", description="what is made again in the backward pass instead of being kept: less memory, slower"
+    )
+    train_layers: int | None = Field(
+        default=None, ge=1, description="train only so many of the last decoder layers and the head; null: all weights"
+    )
     learning_rate: float = Field(default=2e-4, gt=0, description="highest learning rate")
     schedule: Literal["cosine", "wsd", "linear", "constant"] = Field(
         default="cosine", description="how the learning rate falls; wsd stays high and falls at the end"
@@ -72,12 +96,26 @@ class TrainRecipe(Recipe):
     weights: Literal["fp32", "bf16"] = Field(
         default="fp32", description="how the weights of the result are stored; bf16 takes half the room"
     )
+    layout: Literal["llama", "internlm2"] | None = Field(
+        default=None,
+        description="names of the result's weights; null: those that transformers reads, for InternLM2 too",
+    )
+    max_shard_size: str = Field(default="5GB", description="most bytes of one weight file of the result, such as 2GB")
     device: str = Field(default="auto", description="cpu, cuda, or auto")
     eval_every: int | None = Field(default=None, ge=1, description="steps between two measurements; null: ten in all")
     checkpoint_every: int = Field(default=200, ge=1, description="steps between two checkpoints")
     keep_checkpoints: int = Field(default=2, ge=1, description="how many checkpoints are kept")
+    sample_prompts: list[str] = Field(
+        default=[], description="questions the model answers while it learns, to see what a loss does not show"
+    )
+    sample_every: int | None = Field(
+        default=None, ge=1, description="steps between two rounds of sample answers; null: five in all"
+    )
+    sinks: list[str] = Field(
+        default=[], description="where metrics go besides the run's own files: tensorboard, wandb, swanlab"
+    )
 
-    @field_validator("data", "eval_data", mode="before")
+    @field_validator("data", "eval_data", "sample_prompts", "sinks", mode="before")
     @classmethod
     def _one_is_a_list(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
@@ -135,13 +173,63 @@ class SftRecipe(TrainRecipe):
         default="all", description="which answers of a conversation are learned: all of them, or the last"
     )
     template: str | None = Field(
-        default=None, description="chat template for a model without one: chatml, or a jinja file"
+        default=None,
+        description="chat template: internlm2, chatml, qwen, llama3, mistral, gemma, deepseek or a jinja file; null: the tokenizer's own",
     )
 
 
-class LoraRecipe(SftRecipe):
-    """The same with small added matrices (LoRA), the model itself left as it is."""
+class DpoRecipe(SftRecipe):
+    """Learn which of two answers is better, measured against the model as it was (DPO)."""
 
+    epochs: int = Field(default=1, ge=1, le=10_000, description="times every sample is seen")
+    learning_rate: float = Field(default=5e-6, gt=0, description="highest learning rate")
+    beta: float = Field(default=0.1, gt=0, description="how closely the model keeps to what it was; higher: closer")
+    smoothing: float = Field(
+        default=0.0, ge=0, lt=0.5, description="share of the pairs taken to be the wrong way round"
+    )
+    likelihood: float = Field(default=0.0, ge=0, description="weight of learning the chosen answer besides (RPO)")
+
+
+class OrpoRecipe(SftRecipe):
+    """Learn the better answer and to prefer it at once, without a reference (ORPO)."""
+
+    epochs: int = Field(default=1, ge=1, le=10_000, description="times every sample is seen")
+    learning_rate: float = Field(default=8e-6, gt=0, description="highest learning rate")
+    beta: float = Field(default=0.1, gt=0, description="weight of the preference beside the likelihood")
+
+
+class SimpoRecipe(SftRecipe):
+    """Learn which of two answers is better by the mean likelihood of their tokens, without a reference (SimPO)."""
+
+    epochs: int = Field(default=1, ge=1, le=10_000, description="times every sample is seen")
+    learning_rate: float = Field(default=1e-6, gt=0, description="highest learning rate")
+    beta: float = Field(default=2.0, gt=0, description="scale of the rewards")
+    margin: float = Field(default=1.0, ge=0, description="how far the better answer should be ahead")
+
+
+class KtoRecipe(SftRecipe):
+    """Learn from single answers that were liked or not (KTO)."""
+
+    epochs: int = Field(default=1, ge=1, le=10_000, description="times every sample is seen")
+    learning_rate: float = Field(default=5e-6, gt=0, description="highest learning rate")
+    beta: float = Field(default=0.1, gt=0, description="how closely the model keeps to what it was; higher: closer")
+    liked_weight: float = Field(default=1.0, gt=0, description="weight of liked answers")
+    disliked_weight: float = Field(default=1.0, gt=0, description="weight of disliked answers")
+
+
+class RewardRecipe(SftRecipe):
+    """Make a reward model: a score for an answer, higher for the better of two."""
+
+    epochs: int = Field(default=1, ge=1, le=10_000, description="times every sample is seen")
+    learning_rate: float = Field(default=1e-5, gt=0, description="highest learning rate")
+
+
+class LoraRecipe(SftRecipe):
+    """Small added matrices (LoRA) instead of all weights, for any objective; the model itself is left as it is."""
+
+    objective: Literal["sft", "pretrain", "dpo", "orpo", "simpo", "kto"] = Field(
+        default="sft", description="what is learned"
+    )
     learning_rate: float = Field(default=5e-4, gt=0, description="highest learning rate")
     rank: int = Field(default=8, ge=1, le=1024, description="rank of the added matrices")
     alpha: float = Field(default=16.0, gt=0, description="strength of the added matrices; alpha / rank scales them")
@@ -149,3 +237,23 @@ class LoraRecipe(SftRecipe):
     targets: list[str] = Field(
         default=[], description="names of the layers to adapt; empty: all linear layers but the head"
     )
+    variant: Literal["lora", "rslora", "dora"] = Field(
+        default="lora", description="rslora scales by the root of the rank; dora learns the length of each column too"
+    )
+    b_rate: float = Field(
+        default=1.0, ge=1, description="how many times faster the second matrix learns than the first (LoRA+: 16)"
+    )
+    quantize: Literal["nf4"] | None = Field(
+        default=None, description="keep the model itself in four bits while it is adapted (QLoRA)"
+    )
+    beta: float | None = Field(
+        default=None, gt=0, description="beta of dpo, orpo, simpo and kto; null: what is usual for the objective"
+    )
+    margin: float = Field(default=1.0, ge=0, description="simpo: how far the better answer should be ahead")
+
+    @field_validator("train_layers")
+    @classmethod
+    def _all_layers(cls, value: int | None) -> int | None:
+        if value is not None:
+            raise ValueError("an adapter stands beside all layers; `targets` chooses among them")
+        return value

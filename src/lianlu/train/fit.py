@@ -11,7 +11,8 @@ import shutil
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,41 +24,92 @@ from lianlu.core.hashing import canonical_json, sha256_file, short_id
 from lianlu.core.i18n import Text
 from lianlu.core.job import Job
 from lianlu.core.settings import Settings
+from lianlu.core.sizes import parse_size
+from lianlu.nn.layout import Layout
+from lianlu.nn.recompute import recompute
+from lianlu.nn.scorer import as_scorer, load_scorer
 from lianlu.nn.weights import check_weights, copy_tokenizer, linked_folder, load_model, load_tokenizer, save_model
+from lianlu.records import Conversation, user
+from lianlu.train.adapt import add_adapter, freeze_all_but_last, quantize_frozen
 from lianlu.train.checkpoint import Checkpoint, clear, newest
-from lianlu.train.config import LoraRecipe, ModelShape, PretrainRecipe, SftRecipe, TrainRecipe
-from lianlu.train.doctor import Finding, examine, is_overfit
+from lianlu.train.config import LoraRecipe, ModelShape, PretrainRecipe, RewardRecipe, SftRecipe, TrainRecipe
+from lianlu.train.doctor import Finding, examine
 from lianlu.train.encode import Encoder, hold_out
+from lianlu.train.group import Alone, Group, Place, join, silent
+from lianlu.train.learn import Learned, learned_by
 from lianlu.train.loop import Trained, Training, metrics_lines
+from lianlu.train.memory import MemoryPlan
+from lianlu.train.overfit import warnings
+from lianlu.train.plan import config_of, plan_of, warn_of_memory
 from lianlu.train.reading import Item, read_artifact, read_paths
-from lianlu.train.samples import Encoded, fingerprint
+from lianlu.train.samples import Unit, fingerprint
+from lianlu.train.sinks import WatchedRun, open_sinks
 from lianlu.train.template import give_template
+from lianlu.train.token_cache import TokenCache, cache_key
 from lianlu.train.tokenizer import END_OF_TEXT
+from lianlu.train.units import units_of
+from lianlu.train.watch import SAMPLES, Watch
 
-__all__ = ["METRICS", "TRAINING", "encoder_of", "fit", "items_of", "tokenizer_folder"]
+__all__ = ["METRICS", "TRAINING", "encoder_of", "fit", "foresee", "items_of", "tokenizer_folder"]
 
 METRICS = "metrics.jsonl"
 TRAINING = "training.json"
 _PLACES = ("data", "eval_data", "model", "tokenizer", "template")
-_NO_RESULT = (*_PLACES, "checkpoint_every", "keep_checkpoints")
-_WEIGHTS = "model.safetensors"
+_NO_RESULT = (
+    *_PLACES,
+    "checkpoint_every",
+    "keep_checkpoints",
+    "recompute",
+    "layout",
+    "max_shard_size",
+    "sample_prompts",
+    "sample_every",
+    "sinks",
+)
+
+
+_TOKENS = "tokens"
+_SMALL_BYTES = 200 << 20
 
 
 def fit(recipe: TrainRecipe, inputs: Mapping[str, Files], job: Job, *, output: str) -> dict[str, Any]:
     """Train and fill `job.folder(output)`; returns a JSON-able summary.
 
+    Of several processes (torchrun) only the first tells events, fills the folder and has a summary.
+
     Args:
-        inputs: `documents`, `conversations`, `base`, `tokenizer`, each where there is one.
+        inputs: `documents`, `conversations`, `preferences`, `base`, `tokenizer`, each where there is one.
 
     Raises:
         UsageError: file.missing, train.*, nn.*
-        DataError: train.bad-line, train.bad-sample, train.nothing-supervised, train.not-finite, nn.*
+        DataError: train.bad-line, train.bad-sample, train.wrong-kind, train.nothing-supervised, train.not-finite, nn.*
         Cancelled: stopped; the next try goes on from a checkpoint
     """
-    torch.set_num_threads(Settings.from_environment().threads)
-    with _base(recipe, inputs) as base, _own_tokenizer(recipe, inputs, base) as tokenizer_files:
-        run = _Run(recipe, inputs, job, base, tokenizer_files)
+    place = Place.from_environment()
+    torch.set_num_threads(max(1, Settings.from_environment().threads // place.neighbours))
+    with (
+        join(place) as group,
+        _base(recipe, inputs) as base,
+        _own_tokenizer(recipe, inputs, base) as tokenizer_files,
+    ):
+        run = _Run(recipe, inputs, job if place.rank == 0 else silent(job), base, tokenizer_files, group)
         return run.fit(output)
+
+
+def foresee(recipe: TrainRecipe, job: Job) -> dict[str, Any] | None:
+    """What `fit` would take, from data and configuration alone; None where there is no data yet.
+
+    Raises:
+        as `fit`
+    """
+    if not recipe.data:
+        return None
+    with _base(recipe, {}) as base, _own_tokenizer(recipe, {}, base) as tokenizer_files:
+        run = _Run(recipe, {}, job, base, tokenizer_files)
+        tokenizer, device = load_tokenizer(tokenizer_files), _device(recipe.device, Place())
+        items, _ = items_of(recipe, {}, job.seed)
+        samples = units_of(learned_by(recipe).wanted, items, encoder_of(recipe, tokenizer), job)
+        return warn_of_memory(run.plan(tokenizer, samples, device), job, device)
 
 
 @contextmanager
@@ -114,7 +166,8 @@ def items_of(recipe: TrainRecipe, inputs: Mapping[str, Files], seed: int) -> tup
         UsageError: file.missing, train.no-data
         DataError: train.bad-line, train.no-conversations, text.no-documents
     """
-    items = [item for name in ("documents", "conversations") if name in inputs for item in read_artifact(inputs[name])]
+    named = [name for name in ("documents", "conversations", "preferences") if name in inputs]
+    items = [item for name in named for item in read_artifact(inputs[name])]
     items += read_paths(recipe.data)
     if not items:
         raise UsageError("train.no-data", paths=", ".join(recipe.data) or "-")
@@ -123,8 +176,9 @@ def items_of(recipe: TrainRecipe, inputs: Mapping[str, Files], seed: int) -> tup
 
 
 def encoder_of(recipe: TrainRecipe, tokenizer: Any) -> Encoder:
-    learn = recipe.supervise if isinstance(recipe, SftRecipe) else "everything"
-    return Encoder(tokenizer, recipe.max_tokens, learn)
+    is_text = isinstance(recipe, PretrainRecipe) or (isinstance(recipe, LoraRecipe) and recipe.objective == "pretrain")
+    learn = recipe.supervise if isinstance(recipe, SftRecipe) and not is_text else "everything"
+    return Encoder(tokenizer, recipe.max_tokens, learn, recipe.too_long)
 
 
 @dataclass
@@ -134,44 +188,117 @@ class _Run:
     job: Job
     base: Path | None
     tokenizer_files: Path
+    group: Group = field(default_factory=Alone)
 
     def fit(self, output: str) -> dict[str, Any]:
         """Train, or go on from the newest checkpoint of the same work; fills `output` and returns the step's summary."""
-        device = _device(self.recipe.device)
+        shard_bytes = parse_size(self.recipe.max_shard_size)
+        device = _device(self.recipe.device, self.group.place)
+        what = learned_by(self.recipe)
         items, eval_items = items_of(self.recipe, self.inputs, self.job.seed)
         findings = examine(items, eval_items)
         for finding in findings:
             self.job.note(_with_examples(finding), "warning", f"train.{finding.code}")
         tokenizer = load_tokenizer(self.tokenizer_files)
-        encoder = encoder_of(self.recipe, tokenizer)
-        samples, eval_samples = encoder.encode(items, self.job), encoder.encode(eval_items, self.job)
+        with self.group.first():  # the others read the tokens that it keeps
+            samples: list[Unit] = list(self._units(what, items, tokenizer))
+            eval_samples = self._units(what, eval_items, tokenizer)
         samples += self._repeated(items, samples)
-        key = self._key(samples, eval_samples)
+        facts = self._facts(samples, eval_samples)
+        key = short_id(canonical_json(facts))
         checkpoints = self.job.scratch
-        start = newest(checkpoints, key) if checkpoints is not None else None
-        model, write_model = self._model(tokenizer, device, start)
-        training = Training(
-            model,
-            samples,
-            self.recipe,
-            self.job,
-            key,
-            write_model,
-            eval_samples=eval_samples,
-            checkpoints=checkpoints,
-        )
-        trained = training.run(start)
-        about = self._about(key, samples, eval_samples, findings, model, trained)
-        summary = _summary(about, trained)
-        self._warn_of_overfit(trained)
+        if len(set(self.group.gather(key))) > 1:
+            raise UsageError("train.bad-group", why="they read different data or models")
+        start = self.group.from_first(lambda: newest(checkpoints, key, facts) if checkpoints is not None else None)
+        memory = self._memory(tokenizer, samples, device)
+        model, write_model = self._model(tokenizer, device, start, shard_bytes)
+        recompute(model, self.recipe.recompute)
+        with self._watched(tokenizer, samples, output) as watch:
+            training = Training(
+                model,
+                samples,
+                self.recipe,
+                self.job,
+                key,
+                partial(write_model, layout=None),
+                eval_samples=eval_samples,
+                checkpoints=checkpoints,
+                objective=what.objective,
+                watch=watch if self.group.place.rank == 0 else None,
+                facts=facts,
+                group=self.group,
+            )
+            trained = training.run(start)
+        if self.group.place.rank:
+            return {}
+        about = self._about(key, samples, eval_samples, findings, model, trained) | memory
+        summary: dict[str, Any] = {**_summary(about, trained), **watch.summary()}
+        for warned in warnings(trained.metrics, findings, self.recipe.epochs, samples=len(samples)):
+            self.job.note(Text(f"{warned.what.en}; {warned.remedy.en}", f"{warned.what.zh}；{warned.remedy.zh}"),
+                          "warning", f"train.{warned.code}")  # fmt: skip
+            summary["warnings"] = [*summary["warnings"], warned.code]
         if self.recipe.weights == "bf16":
             model.to(torch.bfloat16)  # checkpoints are fp32: what goes on from them must lose nothing
-        _write_whole(self.job.folder(output), write_model, trained, about)
+        written = partial(write_model, layout=self.recipe.layout)
+        _write_whole(self.job.folder(output), written, trained, about, watch.answers())
         if checkpoints is not None:
             clear(checkpoints)
         return summary
 
-    def _repeated(self, items: Sequence[Item], samples: Sequence[Encoded]) -> list[Encoded]:
+    def _units(self, what: Learned, items: Sequence[Item], tokenizer: Any) -> Sequence[Unit]:
+        """What is learned from the items, read from the cache of this run where it has been made before."""
+        encoder = encoder_of(self.recipe, tokenizer)
+        scratch = self.job.scratch
+        if scratch is None or what.wanted != "samples" or not items:
+            return units_of(what.wanted, items, encoder, self.job)
+        texts = short_id(*(f"{item.id}\n{item.content!r}" for item in items))
+        settings = {"items": texts, "learn": encoder.learn, "max_tokens": encoder.max_tokens, "long": encoder.too_long}
+        files = {path.name: path for path in sorted(self.tokenizer_files.iterdir())}
+        key = cache_key({}, files, str(tokenizer.chat_template or ""), settings)
+        kept = TokenCache.open(scratch / _TOKENS, key)
+        return kept if kept is not None else TokenCache.write(scratch / _TOKENS, key, encoder.encode(items, self.job))
+
+    def _memory(self, tokenizer: Any, samples: Sequence[Unit], device: str) -> dict[str, Any]:
+        """The memory table where the model is of a size at which memory may run out; looking costs a second."""
+        if self.base is not None and sum(path.stat().st_size for path in check_weights(self.base)) < _SMALL_BYTES:
+            return {}
+        if self.base is None and (not isinstance(self.recipe, PretrainRecipe) or _is_small(self.recipe.shape)):
+            return {}
+        found = warn_of_memory(self.plan(tokenizer, samples, device), self.job, device)
+        return {"memory": {name: value for name, value in found.items() if name not in ("available", "remedies")}}
+
+    def plan(self, tokenizer: Any, samples: Sequence[Unit], device: str) -> MemoryPlan:
+        """What the run takes, from its configuration and its samples."""
+        if self.base is not None:
+            config = config_of(self.base)
+        else:
+            assert isinstance(self.recipe, PretrainRecipe)
+            config = _new_config(self.recipe.shape, tokenizer)
+        return plan_of(self.recipe, config, samples, device)
+
+    @contextmanager
+    def _watched(self, tokenizer: Any, samples: Sequence[Unit], output: str) -> Generator[Watch]:
+        recipe, place = self.recipe, self.job.folder(output).parent
+        prompts = [Conversation(messages=(user(text),)) if tokenizer.chat_template else text
+                   for text in recipe.sample_prompts]  # fmt: skip
+        settings = recipe.model_dump(mode="json")
+        watch = Watch(
+            self.job.scratch or place,
+            tokenizer,
+            self.job,
+            prompts=prompts,
+            every=recipe.sample_every,
+            mean_tokens=sum(each.tokens for each in samples) / max(1, sum(len(each.pieces) for each in samples)),
+            precision=recipe.precision,
+            open_sinks=lambda done: open_sinks(recipe.sinks, WatchedRun(place.name, place, done), settings, self.job),
+            devices=self.group.place.world,
+        )
+        try:
+            yield watch
+        finally:
+            watch.close()
+
+    def _repeated(self, items: Sequence[Item], samples: Sequence[Unit]) -> list[Unit]:
         """Plain text once more and more, so that few documents are not lost among many conversations."""
         if not isinstance(self.recipe, PretrainRecipe) or self.recipe.text_repeats == 1:
             return []
@@ -179,60 +306,57 @@ class _Run:
         found = [each for each in samples if each.id.rpartition("@")[0] in texts or each.id in texts]
         return found * (self.recipe.text_repeats - 1)
 
-    def _key(self, samples: Sequence[Encoded], eval_samples: Sequence[Encoded]) -> str:
+    def _facts(self, samples: Sequence[Unit], eval_samples: Sequence[Unit]) -> dict[str, Any]:
+        """What the weights that come out depend on, each by a name that can be shown."""
         settings = self.recipe.model_dump(mode="json", exclude=set(_NO_RESULT))
         base = [sha256_file(path) for path in check_weights(self.base)] if self.base is not None else []
         tokenizer = [sha256_file(path) for path in sorted(self.tokenizer_files.iterdir())]
-        parts = [type(self.recipe).__name__, settings, base, tokenizer, self.job.seed]
-        return short_id(canonical_json(parts), fingerprint(samples), fingerprint(eval_samples))
+        return {
+            "objective": type(self.recipe).__name__,
+            **settings,
+            "base": short_id(*base),
+            "tokenizer": short_id(*tokenizer),
+            "seed": self.job.seed,
+            "data": f"{len(samples)} samples {fingerprint(samples)[:12]}",
+            "eval data": f"{len(eval_samples)} samples {fingerprint(eval_samples)[:12]}",
+        }
 
-    def _model(self, tokenizer: Any, device: str, start: Checkpoint | None) -> tuple[Any, Callable[[Path], None]]:
-        """The model to move (for an adapter the model inside it), and what writes it."""
+    def _model(
+        self, tokenizer: Any, device: str, start: Checkpoint | None, shard_bytes: int
+    ) -> tuple[Any, Callable[..., None]]:
+        """The model to move (for an adapter the model inside it), and what writes it in a layout."""
         torch.manual_seed(self.job.seed)
-        is_adapter = isinstance(self.recipe, LoraRecipe)
+        recipe = self.recipe
+        is_adapter = isinstance(recipe, LoraRecipe)
+        is_reward = isinstance(recipe, RewardRecipe)
         source = start.folder if start is not None and not is_adapter else self.base
         if source is not None:
-            model = load_model(source, device=device)
+            is_scorer = is_reward and start is not None
+            model = load_scorer(source, device=device) if is_scorer else load_model(source, device=device)
         else:
-            assert isinstance(self.recipe, PretrainRecipe)
-            model = _new_model(self.recipe.shape, tokenizer).to(device)
+            assert isinstance(recipe, PretrainRecipe)
+            model = _new_model(recipe.shape, tokenizer).to(device)
         rows = model.get_input_embeddings().num_embeddings
         if len(tokenizer) > rows:
             raise UsageError("train.too-many-ids", tokens=len(tokenizer), rows=rows)
-        if isinstance(self.recipe, LoraRecipe):
-            return self._adapted(model, self.recipe, start)
-        _end_at_marker(model, tokenizer)
-        return model, lambda folder: save_model(model, folder, self.tokenizer_files)
-
-    def _adapted(self, model: Any, recipe: LoraRecipe, start: Checkpoint | None) -> tuple[Any, Callable[[Path], None]]:
-        from lianlu.core.extras import require
-
-        require("peft", "train")
-        from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
-        from safetensors.torch import load_file
-
-        config = LoraConfig(
-            r=recipe.rank,
-            lora_alpha=recipe.alpha,  # pyright: ignore[reportArgumentType] - peft takes fractions too
-            lora_dropout=recipe.dropout,
-            target_modules=recipe.targets or "all-linear",
-            task_type="CAUSAL_LM",
-        )
-        try:
-            adapted = get_peft_model(model, config)
-        except ValueError as error:
-            raise UsageError("train.bad-targets", why=str(error).splitlines()[0][:300]) from error
-        named = Path(recipe.model).name if recipe.model is not None else ""
-        adapted.peft_config["default"].base_model_name_or_path = named
-        if start is not None:
-            set_peft_model_state_dict(adapted, load_file(start.folder / "adapter_model.safetensors"))
-        return adapted.get_base_model(), lambda folder: _save_adapter(adapted, folder, self.tokenizer_files)
+        if isinstance(recipe, LoraRecipe):
+            if recipe.quantize is not None:
+                quantize_frozen(model, compute=torch.bfloat16 if recipe.precision == "bf16" else torch.float32)
+            inner, write = add_adapter(model, recipe, self.tokenizer_files, start.folder if start else None)
+            return inner, lambda folder, layout: write(folder)  # noqa: ARG005 - an adapter has no layout
+        if is_reward and start is None:
+            model = as_scorer(model)
+        if recipe.train_layers is not None:
+            freeze_all_but_last(model, recipe.train_layers)
+        if not is_reward:
+            _end_at_marker(model, tokenizer)
+        return model, partial(_write_model, model, tokenizer_files=self.tokenizer_files, shard_bytes=shard_bytes)
 
     def _about(
         self,
         key: str,
-        samples: Sequence[Encoded],
-        eval_samples: Sequence[Encoded],
+        samples: Sequence[Unit],
+        eval_samples: Sequence[Unit],
         findings: Sequence[Finding],
         model: Any,
         trained: Trained,
@@ -248,7 +372,7 @@ class _Run:
             "seed": self.job.seed,
             "samples": len(samples),
             "eval_samples": len(eval_samples),
-            "tokens": sum(len(each.ids) for each in samples),
+            "tokens": sum(each.tokens for each in samples),
             "supervised": sum(each.supervised for each in samples),
             "steps": len(trained.metrics),
             "packed": trained.packs,
@@ -258,28 +382,22 @@ class _Run:
             ],
         }
 
-    def _warn_of_overfit(self, trained: Trained) -> None:
-        losses = [float(line["eval_loss"] or 0) for line in trained.metrics if "eval_loss" in line]
-        last = [float(line["loss"] or 0) for line in trained.metrics[-10:]]
-        learned = sum(last) / len(last)
-        if is_overfit(learned, losses):
-            self.job.note(
-                Text(
-                    f"learned by heart: loss {learned:.3f} on what was learned, {losses[-1]:.3f} on what was not"
-                    f" (best {min(losses):.3f}); fewer epochs or more varied data help",
-                    f"可能过拟合：训练损失 {learned:.3f}，评测损失 {losses[-1]:.3f}（最低 {min(losses):.3f}）；"
-                    "可减少轮数或增加数据的多样性",
-                ),
-                "warning",
-                "train.overfit",
-            )
+
+def _is_small(shape: ModelShape) -> bool:
+    return shape.layers * shape.hidden**2 * 12 * 4 < _SMALL_BYTES
 
 
 def _new_model(shape: ModelShape, tokenizer: Any) -> Any:
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import LlamaForCausalLM
+
+    return LlamaForCausalLM(_new_config(shape, tokenizer))
+
+
+def _new_config(shape: ModelShape, tokenizer: Any) -> Any:
+    from transformers import LlamaConfig
 
     pad = tokenizer.pad_token_id
-    config = LlamaConfig(
+    return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=shape.hidden,
         intermediate_size=shape.intermediate or -(-shape.hidden * 8 // 3 // 16) * 16,
@@ -293,7 +411,6 @@ def _new_model(shape: ModelShape, tokenizer: Any) -> Any:
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )
-    return LlamaForCausalLM(config)
 
 
 def _end_at_marker(model: Any, tokenizer: Any) -> None:
@@ -306,17 +423,13 @@ def _end_at_marker(model: Any, tokenizer: Any) -> None:
     model.generation_config.eos_token_id = ends or None
 
 
-def _save_adapter(adapted: Any, folder: Path, tokenizer_files: Path) -> None:
-    save_model(adapted, folder, tokenizer_files, save_embedding_layers=False)  # "auto" would ask the hub
-    path = folder / "adapter_config.json"
-    config = json.loads(path.read_bytes())
-    for name, value in config.items():  # peft writes sets in the order of the day
-        if name in ("target_modules", "exclude_modules", "modules_to_save") and isinstance(value, list):
-            config[name] = sorted(value)
-    write_bytes(path, json.dumps(config, indent=2, sort_keys=True).encode() + b"\n")
+def _write_model(model: Any, folder: Path, *, layout: Layout | None, tokenizer_files: Path, shard_bytes: int) -> None:
+    save_model(model, folder, tokenizer_files, layout=layout, max_shard_size=shard_bytes)
 
 
-def _write_whole(target: Path, write_model: Callable[[Path], None], trained: Trained, about: dict[str, Any]) -> None:
+def _write_whole(
+    target: Path, write_model: Callable[[Path], None], trained: Trained, about: dict[str, Any], answers: bytes
+) -> None:
     """Fill `target` at once: whoever looks sees the old folder or the new one."""
     temporary = target.with_name(f".tmp-{target.name}")
     try:
@@ -324,6 +437,8 @@ def _write_whole(target: Path, write_model: Callable[[Path], None], trained: Tra
             shutil.rmtree(temporary)
         write_model(temporary)
         write_bytes(temporary / METRICS, metrics_lines(trained.metrics))
+        if answers:
+            write_bytes(temporary / SAMPLES, answers)
         write_bytes(temporary / TRAINING, json.dumps(about, ensure_ascii=False, indent=2).encode() + b"\n")
         shutil.rmtree(target)
         temporary.rename(target)
@@ -368,11 +483,14 @@ def _names(value: Any) -> Any:
     return value if value is None else Path(str(value)).name
 
 
-def _device(wanted: str) -> str:
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+def _device(wanted: str, place: Place) -> str:
+    wanted = ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
+    if wanted == "cuda" and place.world > 1:
+        wanted = f"cuda:{place.local}"
     try:
         torch.zeros(1, device=wanted)
     except (RuntimeError, AssertionError) as error:
         raise UsageError("train.bad-device", device=wanted, why=str(error).splitlines()[0][:200]) from error
+    if wanted.startswith("cuda:"):
+        torch.cuda.set_device(wanted)
     return wanted

@@ -13,9 +13,34 @@ from lianlu.core.extras import require
 from lianlu.core.files import Files, named_path
 from lianlu.core.job import Job
 from lianlu.core.step import Outside, PathInput, Step, Summary
-from lianlu.train.config import LoraRecipe, PretrainRecipe, SftRecipe, TokenizerRecipe, TrainRecipe
+from lianlu.train.config import (
+    DpoRecipe,
+    KtoRecipe,
+    LoraRecipe,
+    OrpoRecipe,
+    PretrainRecipe,
+    RewardRecipe,
+    SftRecipe,
+    SimpoRecipe,
+    TokenizerRecipe,
+    TrainRecipe,
+)
 
-__all__ = ["LORA", "PRETRAIN", "SFT", "TOKENIZER", "Lora", "Pretrain", "Sft", "TrainTokenizer"]
+__all__ = [
+    "DPO",
+    "KTO",
+    "LORA",
+    "ORPO",
+    "PRETRAIN",
+    "REWARD",
+    "SFT",
+    "SIMPO",
+    "TOKENIZER",
+    "Lora",
+    "Pretrain",
+    "Sft",
+    "TrainTokenizer",
+]
 
 
 class TrainTokenizer(Step):
@@ -56,7 +81,7 @@ class TrainTokenizer(Step):
 
 
 class _Training(Step):
-    """What the three objectives share."""
+    """What all objectives share."""
 
     numeric = True
 
@@ -111,13 +136,61 @@ class Sft(_Training):
     outputs: Mapping[str, str] = {"weights": "weights"}
 
 
+class _Preferring(_Training):
+    """Preferences and a model in, a model that knows them out."""
+
+    version = 1
+    inputs: Mapping[str, str] = {"preferences?": "preferences", "base?": "weights"}
+    outputs: Mapping[str, str] = {"weights": "weights"}
+
+
+class Dpo(_Preferring):
+    """Which of two answers is better, measured against the model as it was."""
+
+    name = "train.dpo"
+    recipe = DpoRecipe
+
+
+class Orpo(_Preferring):
+    """The better answer, and to prefer it."""
+
+    name = "train.orpo"
+    recipe = OrpoRecipe
+
+
+class Simpo(_Preferring):
+    """Which of two answers is better, by the mean likelihood of their tokens."""
+
+    name = "train.simpo"
+    recipe = SimpoRecipe
+
+
+class Kto(_Preferring):
+    """Which single answers were liked."""
+
+    name = "train.kto"
+    recipe = KtoRecipe
+
+
+class Reward(_Preferring):
+    """Pairs in, a model that scores answers out."""
+
+    name = "train.reward"
+    recipe = RewardRecipe
+
+
 class Lora(_Training):
-    """The same, but what comes out is an adapter for the model."""
+    """What any objective learns, but what comes out is an adapter for the model."""
 
     name = "train.lora"
     version = 1
     recipe = LoraRecipe
-    inputs: Mapping[str, str] = {"conversations?": "conversations", "documents?": "documents", "base?": "weights"}
+    inputs: Mapping[str, str] = {
+        "conversations?": "conversations",
+        "documents?": "documents",
+        "preferences?": "preferences",
+        "base?": "weights",
+    }
     outputs: Mapping[str, str] = {"adapter": "adapter"}
 
 
@@ -125,3 +198,8 @@ TOKENIZER = TrainTokenizer()
 PRETRAIN = Pretrain()
 SFT = Sft()
 LORA = Lora()
+DPO = Dpo()
+ORPO = Orpo()
+SIMPO = Simpo()
+KTO = Kto()
+REWARD = Reward()

@@ -1,6 +1,7 @@
 """`lianlu train`: run a recipe or a model with data, see what is learned, look the data through.
 
-The folder of a run holds `weights/` (or `adapter/`, `tokenizer/`), `page.html`, and `checkpoints/` while it is not done.
+The folder of a run holds `weights/` (or `adapter/`, `tokenizer/`), `page.html`, `speed.jsonl`, and `checkpoints/` while it is
+not done.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lianlu.core import registry
+import click
+
 from lianlu.core.console import print_table, say
 from lianlu.core.errors import UsageError
 from lianlu.core.extras import require
@@ -19,22 +21,29 @@ from lianlu.core.files import Files, walk, write_bytes
 from lianlu.core.hashing import canonical_json, code_fingerprint, sha256_file, short_id
 from lianlu.core.i18n import Text, pick
 from lianlu.core.job import Job
-from lianlu.core.recipe import Recipe, Tree, check, parse_tree, read_tree, shipped
+from lianlu.core.recipe import Recipe
 from lianlu.core.step import PathInput, Step
 from lianlu.core.verb import Call, Outcome, RoomGroup, argument, option, verb
 from lianlu.records import Source, StepStamp
+from lianlu.train.choose import METHODS, OBJECTIVES, STEPS, Chosen, choose
 from lianlu.train.config import TrainRecipe
+from lianlu.train.from_xtuner import XTUNER_VERBS
+from lianlu.train.group import is_first, one_speaker
+from lianlu.train.preview import CLOSE, OPEN, coloured, marked
 
 __all__ = ["train"]
 
-_STEPS = ("train.sft", "train.lora", "train.pretrain", "train.tokenizer")
-_FILE_KEYS = ("kind", "version", "title", "name")
 _CHECKPOINTS = "checkpoints"
-_OPEN, _CLOSE = "⟦", "⟧"
+_SPEED = "speed.jsonl"
 
 model_option = option("--model", help=Text("folder of the model to start from", "起始模型的文件夹"))
 data_option = option(
     "--data", multiple=True, help=Text("file or folder of samples; may be repeated", "样本文件或文件夹，可重复")
+)
+objective_option = option(
+    "--objective",
+    type=click.Choice(OBJECTIVES),
+    help=Text("what is learned; sft where no recipe says otherwise", "学习目标；配方未指定时为 sft"),
 )
 
 
@@ -42,7 +51,12 @@ data_option = option(
 @argument("recipe", nargs=-1, metavar="[RECIPE] [KEY=VALUE]...")
 @model_option
 @data_option
-@option("--lora", is_flag=True, help=Text("train an adapter instead of all weights", "只训练适配器，不动原权重"))
+@objective_option
+@option(
+    "--method",
+    type=click.Choice(METHODS),
+    help=Text("which weights are moved; all of them where nothing is said", "更新哪些权重；不指定则为全部"),
+)
 @option("--epochs", type=int, help=Text("times every sample is seen", "每条样本训练的轮数"))
 @option("--lr", "learning_rate", type=float, help=Text("highest learning rate", "最高学习率"))
 def run(
@@ -50,25 +64,28 @@ def run(
     recipe: tuple[str, ...],
     model: str | None,
     data: tuple[str, ...],
-    lora: bool,
+    objective: str | None,
+    method: str | None,
     epochs: int | None,
     learning_rate: float | None,
 ) -> Outcome:
     """Raises UsageError train.*, recipe.*, file.missing; DataError train.*, nn.*; Cancelled after a checkpoint."""
     flags = {"model": model, "data": list(data) or None, "epochs": epochs, "learning_rate": learning_rate}
-    step, settings, name = _chosen(recipe, flags, lora=lora)
-    folder = call.out_folder(f"train-{name}")
-    (output, kind), *_ = step.outputs.items()
+    chosen = choose(recipe, flags, objective=objective, method=method)
+    step, settings = chosen.step, chosen.recipe
+    folder = call.out_folder(f"train-{chosen.name}")
     if call.dry_run:
-        plan = {"out": str(folder), "step": step.name, "recipe": settings.model_dump(mode="json")}
-        return Outcome(plan, partial(_show_plan, plan))
+        return _planned(call, chosen, folder)
+    (output, kind), *_ = step.outputs.items()
     checkpoints = folder / _CHECKPOINTS
-    if not call.resume:
+    if not call.resume and is_first():
         from lianlu.train.checkpoint import clear
 
         clear(checkpoints)
     job = call.job("train", outputs=folder, scratch=checkpoints)
-    summary = dict(step.run(settings, {}, job))
+    with one_speaker():
+        summary = dict(step.run(settings, {}, job))
+    _tidy(folder)
     files = Files.of_folder(folder / output, kind=kind)
     artifact = _register(call, folder / output, step, settings, job)
     shown: dict[str, Any] = {"out": str(folder / output), "artifact": artifact, **summary}
@@ -84,21 +101,37 @@ def run(
 @argument("recipe", nargs=-1, metavar="[RECIPE] [KEY=VALUE]...")
 @model_option
 @data_option
+@objective_option
 @option("--samples", type=int, default=3, show_default=True, help=Text("how many samples", "显示多少条样本"))
-def preview(call: Call, recipe: tuple[str, ...], model: str | None, data: tuple[str, ...], samples: int) -> Outcome:
+@option("--ids", is_flag=True, help=Text("show the id of each token too", "同时显示每个 token 的编号"))
+def preview(
+    call: Call,
+    recipe: tuple[str, ...],
+    model: str | None,
+    data: tuple[str, ...],
+    objective: str | None,
+    samples: int,
+    ids: bool,
+) -> Outcome:
     """Raises UsageError train.*, file.missing; DataError train.*, nn.*."""
     require("transformers", "torch")
     from lianlu.nn.weights import load_tokenizer
     from lianlu.train.fit import encoder_of, items_of, tokenizer_folder
+    from lianlu.train.learn import learned_by
+    from lianlu.train.units import units_of
 
-    step, settings, _ = _chosen(recipe, {"model": model, "data": list(data) or None}, lora=False)
+    chosen = choose(recipe, {"model": model, "data": list(data) or None}, objective=objective)
+    settings = chosen.recipe
     if not isinstance(settings, TrainRecipe):
-        raise UsageError("train.not-a-training", at=step.name, kind=step.name, known=", ".join(_STEPS[:3]))
+        raise UsageError("train.not-a-training", at=chosen.step.name, kind=chosen.step.name, known=", ".join(STEPS))
     base = Path(settings.model).expanduser() if settings.model is not None else None
+    count = max(1, samples)
     with tokenizer_folder(settings, None, base) as folder:
         tokenizer = load_tokenizer(folder)
         items, _ = items_of(settings, {}, call.seed)
-        found = encoder_of(settings, tokenizer).encode(items[: max(1, samples)], call.job("preview"))[: max(1, samples)]
+        encoder = encoder_of(settings, tokenizer)
+        units = units_of(learned_by(settings).wanted, items[:count], encoder, call.job("preview"))
+    pieces = [piece for unit in units[:count] for piece in unit.pieces]
     rows = [
         {
             "id": each.id,
@@ -106,93 +139,112 @@ def preview(call: Call, recipe: tuple[str, ...], model: str | None, data: tuple[
             "supervised": each.supervised,
             "ids": each.ids.tolist(),
             "mask": [int(learned) for learned in each.mask],
-            "text": _marked(tokenizer, each.ids.tolist(), each.mask.tolist()),
+            "text": marked(tokenizer, each.ids.tolist(), each.mask.tolist()),
         }
-        for each in found
+        for each in pieces
     ]
-    return Outcome({"samples": rows}, partial(_show_preview, rows))
+    shown = [coloured(tokenizer, each.ids.tolist(), each.mask.tolist(), with_ids=ids) for each in pieces]
+    return Outcome({"samples": rows}, partial(_show_preview, rows, shown))
 
 
 @verb("check-data", Text("Look through training data for what makes models disappoint.", "检查训练数据中的常见问题。"))
 @argument("data", nargs=-1, required=True)
 @option("--eval-data", multiple=True, help=Text("data the loss will be measured on", "用于评测损失的数据"))
-def check_data(call: Call, data: tuple[str, ...], eval_data: tuple[str, ...]) -> Outcome:
-    """Raises UsageError file.missing, train.no-data; DataError train.bad-line."""
-    del call
-    from lianlu.train.doctor import examine
-    from lianlu.train.reading import read_paths
+@option("--model", help=Text("count tokens with this model's tokenizer", "用该模型的分词器统计长度"))
+@option("--max-tokens", type=int, default=1024, show_default=True, help=Text("longest sample", "最长样本"))
+def check_data(
+    call: Call, data: tuple[str, ...], eval_data: tuple[str, ...], model: str | None, max_tokens: int
+) -> Outcome:
+    """Raises UsageError file.missing, train.no-data; DataError nn.*."""
+    from lianlu.train.doctor import examine, examine_bad
+    from lianlu.train.reading import read_leniently
 
-    items = read_paths(data)
-    findings = examine(items, read_paths(eval_data))
+    items, bad = read_leniently(data)
+    eval_items, eval_bad = read_leniently(eval_data) if eval_data else ([], [])
+    findings = [*examine_bad([*bad, *eval_bad]), *examine(items, eval_items)]
+    if model is not None:
+        findings += _too_long(call, items, model, max_tokens)
     conversations = sum(not isinstance(item.content, str) for item in items)
     shown = {
         "samples": len(items),
         "conversations": conversations,
+        "unreadable": len(bad),
         "findings": [
-            {"code": each.code, "count": each.count, "text": each.text.en, "examples": list(each.examples)}
+            {
+                "code": each.code,
+                "count": each.count,
+                "text": each.text.en,
+                "remedy": each.remedy.en,
+                "examples": list(each.examples),
+            }
             for each in findings
         ],
     }
 
     def show() -> None:
-        rows = [(each.code, each.text.show(), ", ".join(each.examples)) for each in findings]
-        if rows:
-            print_table((pick("finding", "问题"), pick("what", "说明"), pick("where", "位置")), rows)
+        for each in findings:
+            say(f"▲ {each.code} · {each.text.show()}")
+            say(f"   {pick('where', '位置')}: {', '.join(each.examples)}")
+            say(f"   {pick('what to do', '建议')}: {each.remedy.show()}")
         say(
             pick(
-                f"{len(items)} samples, {conversations} of them conversations; {len(findings)} findings",
-                f"共 {len(items)} 条样本，其中对话 {conversations} 条；发现 {len(findings)} 类问题",
+                f"{len(items)} samples, {conversations} of them conversations or pairs; {len(findings)} findings",
+                f"共 {len(items)} 条样本，其中对话或偏好 {conversations} 条；发现 {len(findings)} 类问题",
             )
         )
 
     return Outcome(shown, show)
 
 
+def _too_long(call: Call, items: list[Any], model: str, max_tokens: int) -> list[Any]:
+    require("transformers", "torch")
+    from lianlu.core.files import named_path
+    from lianlu.nn.weights import load_tokenizer
+    from lianlu.train.doctor import over_long
+    from lianlu.train.encode import Encoder
+    from lianlu.train.shapes import Conversation
+
+    del call
+    encoder = Encoder(load_tokenizer(named_path(model)), max_tokens, "all")
+    lengths = {
+        item.id: len(encoder.conversation(item.id, item.content).ids)
+        for item in items
+        if isinstance(item.content, Conversation)
+    }
+    found = over_long(lengths, max_tokens)
+    return [found] if found is not None else []
+
+
 train = RoomGroup(
     "train",
     Text("Pretrain and fine-tune models.", "预训练与微调模型。"),
-    (run, preview, check_data),
+    (run, preview, check_data, *XTUNER_VERBS),
     default_verb="run",
 )
 
 
-def _chosen(given: tuple[str, ...], flags: Mapping[str, Any], *, lora: bool) -> tuple[Step, Recipe, str]:
-    """The step, its recipe, and a name for the run: from a recipe file with flags on top, or from the flags alone."""
-    files = [each for each in given if "=" not in each]
-    overrides = [each for each in given if "=" in each]
-    if len(files) > 1:
-        raise UsageError("recipe.bad-override", override=files[1])
-    if not files and not flags.get("data") and not overrides:
-        raise UsageError("train.nothing-named")
-    tree = read_tree(_path_of(files[0]), overrides) if files else parse_tree("{}", "--data", overrides)
-    values = {**tree.values, **{key: value for key, value in flags.items() if value is not None}}
-    kind = str(values.get("kind", "train.lora" if lora else "train.sft"))
-    kind = "train.lora" if lora and kind == "train.sft" else kind
-    if kind not in _STEPS:
-        raise UsageError("train.not-a-training", at=tree.at(("kind",)), kind=kind, known=", ".join(_STEPS))
-    step: Step = registry.find("step", kind)
-    own = {key: value for key, value in values.items() if key not in _FILE_KEYS}
-    settings = check(Tree(own, tree.places, tree.origin), step.recipe, kind)
-    assert isinstance(settings, Recipe)
-    named = files[0] if files else next(iter(settings.model_dump().get("data", [])), "model")
-    return step, settings, str(values.get("name") or Path(named).resolve().stem)
+def _planned(call: Call, chosen: Chosen, folder: Path) -> Outcome:
+    """What would be done, and for a model to be trained what it takes."""
+    plan: dict[str, Any] = {
+        "out": str(folder),
+        "step": chosen.step.name,
+        "recipe": chosen.recipe.model_dump(mode="json"),
+    }
+    if isinstance(chosen.recipe, TrainRecipe):
+        require("transformers", "torch")
+        from lianlu.train.fit import foresee
+
+        plan["memory"] = foresee(chosen.recipe, call.job("plan"))
+    return Outcome(plan, partial(_show_plan, plan))
 
 
-def _path_of(name: str) -> Path:
-    path = Path(name)
-    return path if path.exists() else shipped().get(name.removesuffix(".yaml"), path)
-
-
-def _marked(tokenizer: Any, ids: list[int], mask: list[bool]) -> str:
-    """The text with what is learned between brackets."""
-    pieces: list[str] = []
-    start = 0
-    for end in range(1, len(ids) + 1):
-        if end == len(ids) or mask[end] != mask[start]:
-            text = tokenizer.decode(ids[start:end])
-            pieces.append(f"{_OPEN}{text}{_CLOSE}" if mask[start] else text)
-            start = end
-    return "".join(pieces)
+def _tidy(folder: Path) -> None:
+    """The record of speed is kept beside the result; of checkpoints nothing is left."""
+    checkpoints = folder / _CHECKPOINTS
+    if (checkpoints / _SPEED).is_file():
+        (checkpoints / _SPEED).replace(folder / _SPEED)
+    if checkpoints.is_dir():
+        checkpoints.rmdir()
 
 
 def _register(call: Call, folder: Path, step: Step, settings: Recipe, job: Job) -> str | None:
@@ -227,7 +279,8 @@ def _write_page(folder: Path, files: Files, summary: Mapping[str, Any]) -> Path:
     from lianlu.train.page import section
 
     nameless = Artifact(id="", kind="weights", format_version=1, files=())
-    shown = section(files, SectionContext(nameless, summary, step="training"))
+    speed = {_SPEED: folder / _SPEED} if (folder / _SPEED).is_file() else {}
+    shown = section(Files({**files, **speed}, kind=files.kind), SectionContext(nameless, summary, step="training"))
     path = folder / "page.html"
     write_bytes(path, render(Page(title=Text("Training", "训练"), sections=[shown])).encode())
     return path
@@ -236,6 +289,10 @@ def _write_page(folder: Path, files: Files, summary: Mapping[str, Any]) -> Path:
 def _show_plan(plan: Mapping[str, Any]) -> None:
     rows = [(key, json.dumps(value, ensure_ascii=False)) for key, value in plan["recipe"].items() if value is not None]
     print_table((pick("key", "键"), pick("value", "值")), rows, title=str(plan["step"]))
+    if plan.get("memory"):
+        from lianlu.train.plan import show_memory
+
+        show_memory(plan["memory"])
     say(pick(f"the result would be in {plan['out']}", f"结果将写入 {plan['out']}"))
 
 
@@ -250,6 +307,11 @@ def _show_run(shown: Mapping[str, Any]) -> None:
         "loss": pick("last loss", "最后损失"),
         "eval_loss": pick("loss on unseen samples", "未见样本损失"),
         "tokens_per_second": pick("tokens per second", "每秒 token"),
+        "supervised_per_second": pick("of these learned", "其中被学习"),
+        "padding_waste": pick("share of padding", "补齐占比"),
+        "shared": pick("share saved by common beginnings", "共享前缀节省的占比"),
+        "mfu": pick("share of the peak arithmetic (MFU)", "算力利用率（MFU）"),
+        "peak_memory": pick("most memory in bytes", "内存峰值（字节）"),
         "tokens": pick("tokens", "token 数"),
     }
     rows = [(label, _number(shown[key])) for key, label in labels.items() if shown.get(key) is not None]
@@ -260,11 +322,13 @@ def _show_run(shown: Mapping[str, Any]) -> None:
 
 
 def _number(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) and abs(value) < 100 else f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 100 else f"{value:,.1f}"
+    return f"{value:,}"
 
 
-def _show_preview(rows: list[dict[str, Any]]) -> None:
-    for row in rows:
+def _show_preview(rows: list[dict[str, Any]], shown: list[str]) -> None:
+    for row, text in zip(rows, shown, strict=True):
         say(f"── {row['id']} · {row['tokens']} token, {row['supervised']} {pick('learned', '被学习')} ──")
-        say(str(row["text"]))
-    say(pick(f"what stands between {_OPEN} and {_CLOSE} is learned", f"{_OPEN} 与 {_CLOSE} 之间是被学习的内容"))
+        say(text)
+    say(pick(f"what stands between {OPEN} and {CLOSE} is learned", f"{OPEN} 与 {CLOSE} 之间是被学习的内容"))

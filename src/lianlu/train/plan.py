@@ -1,0 +1,121 @@
+"""From a recipe and its samples to a memory plan, and the table that is shown before a training starts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lianlu.core.console import print_table, say
+from lianlu.core.i18n import Text, pick
+from lianlu.core.job import Job
+from lianlu.train.config import LoraRecipe, TrainRecipe
+from lianlu.train.memory import MemoryPlan, MemoryTable, Method, available_memory, estimate, remedies
+from lianlu.train.samples import Unit
+
+__all__ = ["config_of", "memory_lines", "plan_of", "show_memory", "warn_of_memory"]
+
+_GIB = 1 << 30
+_SHOWN_REMEDIES = 4
+_PARTS = {
+    "weights": Text("weights", "权重"),
+    "gradients": Text("gradients", "梯度"),
+    "optimizer": Text("optimizer", "优化器"),
+    "activations": Text("activations", "激活值"),
+    "logits": Text("logits", "logits"),
+    "other": Text("other", "其他"),
+}
+
+
+def config_of(folder: Path) -> Any:
+    """The transformers configuration of a model folder, in whichever layout it is."""
+    from lianlu.nn.internlm2 import is_internlm2, llama_config
+
+    config = json.loads((folder / "config.json").read_bytes())
+    if is_internlm2(config):
+        from transformers import LlamaConfig
+
+        return LlamaConfig(**llama_config(config))
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def plan_of(recipe: TrainRecipe, config: Any, units: Sequence[Unit], device: str, *, shards: int = 1) -> MemoryPlan:
+    """The plan of a run that learns these samples."""
+    sizes = [unit.tokens for unit in units]
+    most = sum(sorted(sizes)[-recipe.batch_size :])
+    method: Method = "full" if recipe.train_layers is None else "freeze"
+    adapter: dict[str, Any] = {}
+    if isinstance(recipe, LoraRecipe):
+        method = "qlora" if recipe.quantize is not None else "lora"
+        adapter = {"rank": recipe.rank, "targets": tuple(recipe.targets), "dropout": recipe.dropout}
+    return MemoryPlan(
+        config=config,
+        method=method,
+        precision=recipe.precision,
+        recompute=recipe.recompute,
+        row_tokens=recipe.row_tokens,
+        max_tokens=max(max(len(piece.ids) for piece in unit.pieces) for unit in units),
+        supervised=max(0.01, sum(unit.supervised for unit in units) / sum(sizes)),
+        tokens_per_step=most,
+        train_layers=recipe.train_layers or 1,
+        shards=shards,
+        device="cuda" if device.startswith("cuda") else "cpu",
+        **adapter,
+    )
+
+
+def memory_lines(table: MemoryTable) -> dict[str, Any]:
+    """For training.json and its page: parts in both languages, and what is trained by them."""
+    parts = [
+        {"en": _PARTS[row.part].en, "zh": _PARTS[row.part].zh, "bytes": row.bytes, "note": row.note.en}
+        for row in table.rows
+    ]
+    return {
+        "parts": parts,
+        "total": table.total,
+        "parameters": table.parameters,
+        "trained_parameters": table.trained_parameters,
+        "tokens_of_row": table.tokens_of_row,
+        "tokens_per_step": table.tokens_per_step,
+    }
+
+
+def warn_of_memory(plan: MemoryPlan, job: Job, device: str) -> dict[str, Any]:
+    """Tell what the plan takes and, where that is more than there is, the flags that make it fit."""
+    table = estimate(plan)
+    free = available_memory(device)
+    found = memory_lines(table) | {"available": free}
+    job.note(
+        Text(
+            f"memory: {table.total / _GIB:.2f} GiB at the worst moment, {free / _GIB:.1f} GiB are free;"
+            f" {table.parameters:,} parameters, {table.trained_parameters:,} of them trained",
+            f"内存：峰值约 {table.total / _GIB:.2f} GiB，可用 {free / _GIB:.1f} GiB；"
+            f"参数 {table.parameters:,}，其中训练 {table.trained_parameters:,}",
+        )
+    )
+    if table.total <= free:
+        return found
+    offers = remedies(plan, free)[:_SHOWN_REMEDIES]
+    found["remedies"] = [{"flags": list(each.flags), "total": each.total, "fits": each.fits} for each in offers]
+    listed = "; ".join(f"{' '.join(each.flags)} ({each.total / _GIB:.1f} GiB)" for each in offers)
+    job.note(
+        Text(f"that does not fit; try {listed}", f"内存不足；可尝试 {listed}"), "warning", "train.too-little-memory"
+    )
+    return found
+
+
+def show_memory(found: Mapping[str, Any]) -> None:
+    """The table on the console."""
+    rows = [(pick(each["en"], each["zh"]), f"{each['bytes'] / _GIB:.3f} GiB") for each in found["parts"]]
+    rows.append((pick("together", "合计"), f"{found['total'] / _GIB:.3f} GiB"))
+    rows.append((pick("free now", "当前可用"), f"{found['available'] / _GIB:.3f} GiB"))
+    rows.append((pick("parameters", "参数"), f"{found['parameters']:,}"))
+    rows.append((pick("of these trained", "其中训练"), f"{found['trained_parameters']:,}"))
+    rows.append((pick("most tokens of a step", "每步最多 token"), f"{found['tokens_per_step']:,}"))
+    print_table((pick("memory at the worst moment", "内存峰值"), ""), rows)
+    for each in found.get("remedies", []):
+        mark = pick("fits", "可行") if each["fits"] else pick("still too much", "仍不足")
+        say(f"  {' '.join(each['flags'])}: {each['total'] / _GIB:.2f} GiB, {mark}")
