@@ -73,8 +73,9 @@ def llama_adapter(adapter: Adapter, packing: Packing) -> Adapter:
     """The same adapter for a base with Llama's names. Raises DataError model.adapter-mismatch."""
     deltas: dict[str, Delta] = {}
     for name, delta in adapter.deltas.items():
-        for b in _named(delta.b, name, packing):
-            deltas[b.name] = Delta(delta.a, b, delta.scale, delta.is_transposed)
+        lengths = _named(delta.magnitude, name, packing) if delta.magnitude is not None else []
+        for place, b in enumerate(_named(delta.b, name, packing)):
+            deltas[b.name] = replace(delta, b=b, magnitude=lengths[place] if lengths else None)
     replaced = {each.name: each for name, other in adapter.replaced.items() for each in _named(other, name, packing)}
     return Adapter(deltas, replaced, adapter.config)
 

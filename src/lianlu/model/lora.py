@@ -1,8 +1,8 @@
 """A LoRA adapter in peft's file format: what it adds to which weight.
 
-W' = W + scale · B·A with scale = alpha / r, or alpha / √r for rsLoRA (arXiv 2106.09685, 2312.03732). Everything that
-changes weights in another way (DoRA, PiSSA, IA³, …) is refused by its name: a merge that is nearly right is worse than
-none.
+W' = W + scale · B·A with scale = alpha / r, or alpha / √r for rsLoRA (arXiv 2106.09685, 2312.03732). DoRA gives each
+output row a length m: W' = m · V / ‖V‖ with V = W + scale · B·A (arXiv 2402.09353). Everything that changes weights in
+another way (PiSSA, IA³, …) is refused by its name: a merge that is nearly right is worse than none.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ __all__ = ["CONFIG", "WEIGHTS", "Adapter", "Delta", "read_adapter", "read_json"]
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 _PREFIX = "base_model.model."
+_MAGNITUDE = re.compile(r"(?P<module>.+)\.lora_magnitude_vector(?:\.weight)?")
 _PART = re.compile(r"(?P<module>.+)\.lora_(?P<embedding>embedding_)?(?P<part>[AB])(?:\.weight)?")
 _PLAIN_STARTS = (True, False, None, "gaussian", "orthogonal")
 _MUST_BE_UNSET = (
-    "use_dora",
     "lora_bias",
     "use_qalora",
     "use_bdlora",
@@ -43,12 +43,17 @@ _MUST_BE_UNSET = (
 
 @dataclass(frozen=True)
 class Delta:
-    """The two factors for one weight. Of an embedding they stand the other way round."""
+    """The two factors for one weight. Of an embedding they stand the other way round.
+
+    Attributes:
+        magnitude: of DoRA, the length of each row of the changed weight; shape (rows of b,).
+    """
 
     a: TensorEntry
     b: TensorEntry
     scale: float
     is_transposed: bool
+    magnitude: TensorEntry | None = None
 
 
 @dataclass(frozen=True)
@@ -105,18 +110,23 @@ def _parts(entries: list[TensorEntry], config: Mapping[str, Any], path: Path) ->
     factors: dict[str, dict[str, TensorEntry]] = {}
     replaced: dict[str, TensorEntry] = {}
     embeddings: set[str] = set()
+    is_dora = bool(config.get("use_dora"))
     for entry in entries:
         name = entry.name.removeprefix(_PREFIX)
-        match = _PART.fullmatch(name)
+        match, magnitude = _PART.fullmatch(name), _MAGNITUDE.fullmatch(name)
         if match:
             factors.setdefault(match["module"], {})[match["part"]] = entry
             if match["embedding"]:
                 embeddings.add(match["module"])
+        elif magnitude and is_dora:
+            factors.setdefault(magnitude["module"], {})["magnitude"] = entry
         elif "lora_" in name:
-            raise DataError("model.adapter-kind", kind=f"LORA, {name.rsplit('.lora_', 1)[-1]}")
+            raise DataError("model.adapter-kind", kind=f"LORA, lora_{name.rsplit('.lora_', 1)[-1]}")
         else:
             # peft writes an embedding that has factors of its own whole as well, as `….base_layer.weight`
             replaced[name.replace(".base_layer.", ".")] = entry
+    if is_dora and embeddings:
+        raise DataError("model.adapter-kind", kind="LORA, use_dora on embeddings")
     is_transposed = bool(config.get("fan_in_fan_out"))
     deltas = {
         f"{module}.weight": _delta(module, parts, config, path, is_transposed != (module in embeddings))
@@ -128,14 +138,18 @@ def _parts(entries: list[TensorEntry], config: Mapping[str, Any], path: Path) ->
 def _delta(
     module: str, parts: Mapping[str, TensorEntry], config: Mapping[str, Any], path: Path, is_transposed: bool
 ) -> Delta:
-    if set(parts) != {"A", "B"}:
+    if not {"A", "B"} <= set(parts):
         raise DataError("model.bad-weights", path=str(path), why=f"{module} has only one of its two factors")
-    a, b = parts["A"], parts["B"]
+    a, b, magnitude = parts["A"], parts["B"], parts.get("magnitude")
     if len(a.shape) != 2 or len(b.shape) != 2:
         raise DataError("model.adapter-kind", kind="LORA, convolution")
     if a.shape[0] != b.shape[1] or a.shape[0] == 0:
         raise DataError("model.bad-weights", path=str(path), why=f"{module}: shapes {a.shape} and {b.shape} do not fit")
-    return Delta(a, b, _scale(module, a.shape[0], config, path), is_transposed)
+    if config.get("use_dora") and (magnitude is None or magnitude.shape != b.shape[:1]):
+        found = "none" if magnitude is None else str(magnitude.shape)
+        why = f"{module}: {b.shape[0]} lengths of rows are wanted, there are {found}"
+        raise DataError("model.bad-weights", path=str(path), why=why)
+    return Delta(a, b, _scale(module, a.shape[0], config, path), is_transposed, magnitude)
 
 
 def _scale(module: str, rank: int, config: Mapping[str, Any], path: Path) -> float:

@@ -1,16 +1,16 @@
-"""Merge a LoRA adapter into the weights it was trained on, one tensor at a time.
+"""Merge a LoRA or DoRA adapter into the weights it was trained on, one tensor at a time.
 
 Never more than one tensor is in memory, so that a model larger than the machine can be merged: shapes and types are
-known from the headers, so a shard's own header is written first and the tensors follow. The sum is taken in fp32 and
-cast back. The configuration is written last: until then the folder is no model.
+known from the headers, so a shard's own header is written first and the tensors follow. Sums and lengths are taken in
+fp32 and cast back. Where only one of base and adapter has InternLM2's names, the result has Llama's. The configuration is written
+last: until then the folder is no model.
 """
 
 from __future__ import annotations
 
 import json
 import mmap
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,16 +21,20 @@ from lianlu.core.files import as_lianlu_error, write_bytes, writing
 from lianlu.core.hashing import canonical_json
 from lianlu.core.job import Job
 from lianlu.model.headers import INDEX, TensorEntry, is_pickle, tensors_of
+from lianlu.model.internlm2 import as_llama
 from lianlu.model.lora import CONFIG as ADAPTER_CONFIG
 from lianlu.model.lora import Adapter, Delta, read_adapter, read_json
+from lianlu.nn.layout import config_in_layout
+from lianlu.nn.sentencepiece import needs_code, write_fast_folder
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["merge", "parse_size"]
+__all__ = ["Change", "merge", "product", "rewrite", "stored", "tensor_of"]
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", re.IGNORECASE)
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+Change = Callable[[TensorEntry, Adapter], bytes]
+"""What a tensor that an adapter speaks of becomes: bytes of the same shape and type."""
+
 _COPIED = (".json", ".txt", ".model", ".jinja", ".tiktoken", ".vocab")
 _NOT_COPIED = (ADAPTER_CONFIG, INDEX, "trainer_state.json", "lianlu-model.json", "all_results.json")
 _TOKENIZER = (
@@ -57,22 +61,6 @@ class _Shard:
         return sum(entry.size for entry in self.entries)
 
 
-def parse_size(text: str) -> int:
-    """Bytes of a size such as `5GB` or `500MB` (powers of ten).
-
-    Raises:
-        UsageError: model.bad-size
-
-    >>> parse_size("1.5 MB")
-    1500000
-    """
-    match = _SIZE.fullmatch(text.strip())
-    size = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
-    if size < 1:
-        raise UsageError("model.bad-size", size=text)
-    return size
-
-
 def merge(
     base: Mapping[str, Path], adapter: Mapping[str, Path], folder: Path, job: Job, *, max_shard_size: int = 5 * 10**9
 ) -> dict[str, Any]:
@@ -80,36 +68,51 @@ def merge(
 
     Args:
         base: the files of a model by name.
-        adapter: the files of a LoRA adapter by name.
+        adapter: the files of a LoRA or DoRA adapter by name.
 
     Raises:
         DataError: model.no-weights, model.only-pickle, model.bad-index, model.bad-weights, model.no-adapter,
-            model.adapter-kind, model.adapter-mismatch, model.quantized, model.bad-json
+            model.adapter-kind, model.adapter-mismatch, model.quantized, model.bad-json, nn.no-layout
         UsageError: extra.missing
         LimitError: file.disk-full
     """
     require("torch", "torch")
     added = read_adapter(adapter)
+    return rewrite(base, adapter, added, folder, job, _merged, max_shard_size=max_shard_size)
+
+
+def rewrite(
+    base: Mapping[str, Path],
+    adapter: Mapping[str, Path],
+    added: Adapter,
+    folder: Path,
+    job: Job,
+    change: Change,
+    *,
+    max_shard_size: int = 5 * 10**9,
+) -> dict[str, Any]:
+    """Write the model of `base` into `folder`, with the tensors that `added` speaks of changed; returns a summary.
+
+    Args:
+        added: what was read from `adapter`.
+
+    Raises:
+        DataError, LimitError: as `merge`
+    """
     if "config.json" not in base:
         raise DataError("model.no-config", files=", ".join(sorted(base)[:5]) or "∅")
-    _check_base(read_json(base["config.json"]))
+    config = read_json(base["config.json"])
+    _check_base(config)
     tensors = tensors_of(base)
+    both = as_llama(config, tensors, added)
+    if both is not None:
+        tensors, added = both
     _check_fit(added, tensors)
     shards = _shards(list(tensors.values()), max_shard_size)
     _check_space(folder, shards)
     _remove_older(folder)
-    done = 0
-    for shard in shards:
-        with writing(folder / shard.name) as file:
-            file.write(_header(shard.entries))
-            for entry in shard.entries:
-                job.check()
-                file.write(_merged(entry, added))
-                done += 1
-                job.progress("tensors", done, len(tensors), "tensors")
-    if len(shards) > 1:
-        _write_index(folder, shards)
-    copied = _copy(base, adapter, folder)
+    _write_shards(folder, shards, added, change, job)
+    copied = _copy(base, adapter, folder, config_in_layout(config, "llama") if both is not None else None)
     return {
         "tensors": len(tensors),
         "merged": len(added.deltas),
@@ -119,6 +122,21 @@ def merge(
         "shards": len(shards),
         "copied": copied,
     }
+
+
+def _write_shards(folder: Path, shards: Sequence[_Shard], added: Adapter, change: Change, job: Job) -> None:
+    touched = {*added.deltas, *added.replaced}
+    done, total = 0, sum(len(shard.entries) for shard in shards)
+    for shard in shards:
+        with writing(folder / shard.name) as file:
+            file.write(_header(shard.entries))
+            for entry in shard.entries:
+                job.check()
+                file.write(change(entry, added) if entry.name in touched else _bytes(entry))
+                done += 1
+                job.progress("tensors", done, total, "tensors")
+    if len(shards) > 1:
+        _write_index(folder, shards)
 
 
 def _check_base(config: Mapping[str, Any]) -> None:
@@ -141,7 +159,9 @@ def _check_fit(adapter: Adapter, tensors: Mapping[str, TensorEntry]) -> None:
         if entry is None or entry.shape != other.shape or entry.dtype not in _FLOATING:
             raise _mismatch(name, other.shape, entry)
     touched = {*adapter.deltas, *adapter.replaced}
-    if "lm_head.weight" not in tensors and any(name.endswith(_INPUT_EMBEDDINGS) for name in touched):
+    if not tensors.keys() & {"lm_head.weight", "output.weight"} and any(
+        name.endswith(_INPUT_EMBEDDINGS) for name in touched
+    ):
         raise DataError("model.adapter-kind", kind="LORA on embeddings that are tied to the output")
     if not touched:
         raise DataError("model.adapter-mismatch", name="–", wanted="at least one tensor", found="none")
@@ -207,23 +227,41 @@ def _merged(entry: TensorEntry, adapter: Adapter) -> bytes:
     import torch
 
     delta, other = adapter.deltas.get(entry.name), adapter.replaced.get(entry.name)
-    if delta is None and other is None:
-        return _bytes(entry)
-    weight = _tensor(other or entry).to(torch.float32)
+    weight = tensor_of(other or entry).to(torch.float32)
     if delta is not None:
-        weight += _product(delta)
-    kept = weight.to(_dtype(entry.dtype)).contiguous()
+        weight += product(delta)
+        if delta.magnitude is not None:
+            weight = _of_length(weight, tensor_of(delta.magnitude).to(torch.float32), delta.is_transposed)
+    return stored(weight, entry.dtype)
+
+
+def product(delta: Delta) -> torch.Tensor:
+    """What plain LoRA adds, scale · B·A, in fp32 and the shape of the weight."""
+    import torch
+
+    found = (tensor_of(delta.b).to(torch.float32) @ tensor_of(delta.a).to(torch.float32)) * delta.scale
+    return found.T if delta.is_transposed else found
+
+
+def _of_length(weight: torch.Tensor, lengths: torch.Tensor, is_transposed: bool) -> torch.Tensor:
+    """The weight with output rows of the given lengths; a row of nothing has no direction and stays."""
+    import torch
+
+    found = torch.linalg.vector_norm(weight, dim=0 if is_transposed else 1)
+    factors = torch.where(found > 0, lengths / found, 0)
+    return weight * (factors if is_transposed else factors.unsqueeze(1))
+
+
+def stored(weight: torch.Tensor, dtype: str) -> bytes:
+    """A tensor as safetensors keeps it, in a type by its name there."""
+    import torch
+
+    kept = weight.to(_dtype(dtype)).contiguous()
     return kept.reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
-def _product(delta: Delta) -> torch.Tensor:
-    import torch
-
-    product = (_tensor(delta.b).to(torch.float32) @ _tensor(delta.a).to(torch.float32)) * delta.scale
-    return product.T if delta.is_transposed else product
-
-
-def _tensor(entry: TensorEntry) -> torch.Tensor:
+def tensor_of(entry: TensorEntry) -> torch.Tensor:
+    """A tensor read from its file, in the type it is stored in."""
     import torch
 
     content = bytearray(_bytes(entry))
@@ -236,7 +274,7 @@ def _bytes(entry: TensorEntry) -> bytes:
     if entry.size == 0:
         return b""
     with entry.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-        return view[entry.start : entry.end]
+        return b"".join(view[start:end] for start, end in entry.ranges)
 
 
 def _dtype(name: str) -> torch.dtype:
@@ -253,8 +291,14 @@ def _write_index(folder: Path, shards: Sequence[_Shard]) -> None:
     write_bytes(folder / INDEX, canonical_json(index) + b"\n")
 
 
-def _copy(base: Mapping[str, Path], adapter: Mapping[str, Path], folder: Path) -> list[str]:
-    """Configuration, tokenizer, template and licence of the base; tokenizer and template of the adapter before them."""
+def _copy(
+    base: Mapping[str, Path], adapter: Mapping[str, Path], folder: Path, config: Mapping[str, Any] | None
+) -> list[str]:
+    """Configuration, tokenizer, template and licence of the base; tokenizer and template of the adapter before them.
+
+    Args:
+        config: written instead of that of the base, for weights whose names were changed.
+    """
     chosen = {name: path for name, path in base.items() if _is_kept(name)}
     chosen |= {name: path for name, path in adapter.items() if _is_kept(name) and name.startswith(_TOKENIZER)}
     for name in sorted(chosen, key=lambda each: (each == "config.json", each)):
@@ -262,6 +306,10 @@ def _copy(base: Mapping[str, Path], adapter: Mapping[str, Path], folder: Path) -
             content = chosen[name].read_bytes()
         except OSError as error:
             raise UsageError("file.unreadable", path=str(chosen[name]), why=error.strerror or str(error)) from error
+        if name == "config.json" and config is not None:
+            if needs_code(folder):  # which does not come along
+                write_fast_folder(folder, folder)
+            content = canonical_json(config) + b"\n"
         write_bytes(folder / name, content)
     return sorted(chosen)
 

@@ -27,7 +27,7 @@ class ModelMergeRecipe(Recipe):
 
 
 class ModelMerge(Step):
-    """Merge a LoRA adapter into its base."""
+    """Merge a LoRA or DoRA adapter into its base."""
 
     name = "model.merge"
     version = 1

@@ -145,8 +145,15 @@ ERRORS: dict[str, ErrorText] = {
     "model.adapter-kind": ErrorText(
         Text("adapters of the kind {kind} cannot be merged", "无法合并 {kind} 类型的适配器"),
         Text(
-            "plain LoRA and rsLoRA can; merge others with peft's merge_and_unload",
-            "可合并普通 LoRA 与 rsLoRA；其他类型请用 peft 的 merge_and_unload",
+            "LoRA, rsLoRA and DoRA of linear layers can; merge others with peft's merge_and_unload",
+            "可合并线性层的 LoRA、rsLoRA 与 DoRA；其他类型请用 peft 的 merge_and_unload",
+        ),
+    ),
+    "model.not-reversible": ErrorText(
+        Text("this adapter cannot be taken out again: {why}", "无法再移除该适配器：{why}"),
+        Text(
+            "use the base it was trained on, which adapter_config.json names",
+            "请使用 adapter_config.json 中写明的训练基座",
         ),
     ),
     "model.adapter-mismatch": ErrorText(

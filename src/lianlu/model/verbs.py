@@ -1,8 +1,8 @@
-"""`lianlu model`: fetch a model, tell what a folder holds, merge an adapter, write it in another layout."""
+"""`lianlu model`: fetch a model, tell what a folder holds, merge an adapter or take it out, write it in another layout."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from lianlu.model.fetch import Fetched, fetch, listing
 from lianlu.model.info import ModelInfo, inspect_model
 from lianlu.model.merge import merge
 from lianlu.model.step import MERGE
+from lianlu.model.unmerge import unmerge
 from lianlu.nn.layout import Layout
 from lianlu.records import Source, StepStamp
 
@@ -61,28 +62,24 @@ def _info(call: Call, place: str, no_hashes: bool) -> Outcome:
     return Outcome(msgspec.to_builtins(found), partial(_show_info, found))
 
 
-@verb("merge", Text("merge a LoRA adapter into its base", "把 LoRA 适配器合并进基座"))
+@verb("merge", Text("merge a LoRA or DoRA adapter into its base", "把 LoRA 或 DoRA 适配器合并进基座"))
 @argument("base")
 @argument("adapter")
 @option("--max-shard-size", default="5GB", show_default=True, help=Text("largest weight file", "单个权重文件的上限"))
 def _merge(call: Call, base: str, adapter: str, max_shard_size: str) -> Outcome:
-    most = parse_size(max_shard_size)
-    (base_files, base_id), (adapter_files, adapter_id) = (
-        _files(call, base, "weights"),
-        _files(call, adapter, "adapter"),
-    )
-    folder = call.out_folder(f"merged-{Path(base.lstrip('@')).name or 'model'}")
-    _check_apart(folder, (base, adapter))
-    if call.dry_run:
-        return Outcome({"out": str(folder), "base": sorted(base_files), "adapter": sorted(adapter_files)})
-    job = call.job("model")
-    _use_threads(call.settings.threads)
-    summary = merge(base_files, adapter_files, folder, job, max_shard_size=most)
-    parents = [each for each in (base_id, adapter_id) if each]
-    stamp = _Stamp(MERGE.name, MERGE.version, "lianlu.model.step", {"max_shard_size": max_shard_size})
-    artifact_id = _register(call, folder, {"base": base_files, "adapter": adapter_files}, parents, stamp)
-    shown = {"out": str(folder), "artifact": artifact_id, **summary}
-    return Outcome(shown, partial(_show_merged, folder, summary))
+    settings = {"max_shard_size": max_shard_size}
+    stamp = _Stamp(MERGE.name, MERGE.version, "lianlu.model.step", settings)
+    return _with_adapter(call, {"base": base, "adapter": adapter}, stamp, merge, _show_merged)
+
+
+@verb("unmerge", Text("take a merged LoRA adapter out again", "从已合并的模型中移除 LoRA 适配器"))
+@argument("merged")
+@argument("adapter")
+@option("--max-shard-size", default="5GB", show_default=True, help=Text("largest weight file", "单个权重文件的上限"))
+def _unmerge(call: Call, merged: str, adapter: str, max_shard_size: str) -> Outcome:
+    settings = {"max_shard_size": max_shard_size}
+    stamp = _Stamp("model.unmerge", 1, "lianlu.model.unmerge", settings)
+    return _with_adapter(call, {"merged": merged, "adapter": adapter}, stamp, unmerge, _show_unmerged)
 
 
 @verb("convert", Text("write a model in Llama's or InternLM2's layout", "按 Llama 或 InternLM2 的布局保存模型"))
@@ -112,7 +109,7 @@ def _convert(call: Call, place: str, layout: Layout, max_shard_size: str) -> Out
 model = RoomGroup(
     "model",
     Text("Fetch, inspect, merge and convert weights.", "下载、查看、合并与转换权重。"),
-    [_fetch, _info, _merge, _convert],
+    [_fetch, _info, _merge, _unmerge, _convert],
 )
 
 
@@ -124,6 +121,29 @@ class _Stamp:
     version: int
     module: str
     settings: Mapping[str, str]
+
+
+def _with_adapter(
+    call: Call,
+    places: Mapping[str, str],
+    stamp: _Stamp,
+    work: Callable[..., dict[str, Any]],
+    show: Callable[[Path, Mapping[str, Any]], None],
+) -> Outcome:
+    """Do what needs the weights and the adapter of `places`, in this order; register what comes out."""
+    most = parse_size(stamp.settings["max_shard_size"])
+    weights, adapter = places
+    found = {weights: _files(call, places[weights], "weights"), adapter: _files(call, places[adapter], "adapter")}
+    inputs = {role: files for role, (files, _) in found.items()}
+    name = Path(places[weights].lstrip("@")).name or "model"
+    folder = call.out_folder(f"{stamp.name.removeprefix('model.')}d-{name}")
+    _check_apart(folder, tuple(places.values()))
+    if call.dry_run:
+        return Outcome({"out": str(folder), **{role: sorted(files) for role, files in inputs.items()}})
+    _use_threads(call.settings.threads)
+    summary = work(inputs[weights], inputs[adapter], folder, call.job("model"), max_shard_size=most)
+    artifact_id = _register(call, folder, inputs, [each for _, each in found.values() if each], stamp)
+    return Outcome({"out": str(folder), "artifact": artifact_id, **summary}, partial(show, folder, summary))
 
 
 def _files(call: Call, place: str, kind: str) -> tuple[Files, str]:
@@ -246,6 +266,17 @@ def _show_merged(folder: Path, summary: Mapping[str, Any]) -> None:
         pick(
             f"{summary['merged']} of {summary['tensors']} tensors merged, {summary['parameters']:,} parameters in {folder}",
             f"已合并 {summary['tensors']} 个张量中的 {summary['merged']} 个，{folder} 中共 {summary['parameters']:,} 个参数",
+        )
+    )
+
+
+def _show_unmerged(folder: Path, summary: Mapping[str, Any]) -> None:
+    count, total, types = summary["unmerged"], summary["tensors"], ", ".join(summary["types"])
+    say(
+        pick(
+            f"taken out of {count} of {total} tensors ({types}), at most {summary['most_lost']:.2g} away from the base; "
+            f"the model is in {folder}",
+            f"已从 {total} 个张量中的 {count} 个移除（{types}），与原基座最多相差 {summary['most_lost']:.2g}；模型位于 {folder}",
         )
     )
 

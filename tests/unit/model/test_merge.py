@@ -14,8 +14,12 @@ transformers = pytest.importorskip("transformers", reason="transformers is not i
 from lianlu.core.errors import Cancelled, DataError, LimitError, UsageError  # noqa: E402
 from lianlu.core.files import Files  # noqa: E402
 from lianlu.core.job import Job  # noqa: E402
-from lianlu.model.merge import merge, parse_size  # noqa: E402
+from lianlu.core.sizes import parse_size  # noqa: E402
+from lianlu.model.merge import merge  # noqa: E402
 from lianlu.model.step import MERGE, ModelMergeRecipe  # noqa: E402
+from lianlu.nn.internlm2 import Packing  # noqa: E402
+from lianlu.nn.layout import save_in_layout  # noqa: E402
+from lianlu.nn.weights import load_model  # noqa: E402
 
 
 def llama(**more: Any) -> Any:
@@ -72,6 +76,8 @@ CASES: dict[str, dict[str, Any]] = {
     "own ranks": {"rank_pattern": {"layers.0.self_attn.q_proj": 2}, "alpha_pattern": {"v_proj": 3}},
     "embedding and head": {"target_modules": ["embed_tokens", "lm_head"]},
     "head saved whole": {"modules_to_save": ["lm_head"]},
+    "dora": {"use_dora": True},
+    "dora and rslora": {"use_dora": True, "use_rslora": True, "target_modules": "all-linear"},
 }
 
 
@@ -88,8 +94,9 @@ def test_transposed_layers_of_gpt2_equal_peft(tmp_path: Path) -> None:
     assert difference(tmp_path / "out", tuned.merge_and_unload()) <= 1e-5
 
 
-def test_a_merged_model_answers_as_the_adapter_does(tmp_path: Path) -> None:
-    base, adapter, tuned = saved(tmp_path, llama())
+@pytest.mark.parametrize("settings", [{}, {"use_rslora": True}, {"use_dora": True}], ids=["lora", "rslora", "dora"])
+def test_a_merged_model_answers_as_the_adapter_does(tmp_path: Path, settings: dict[str, Any]) -> None:
+    base, adapter, tuned = saved(tmp_path, llama(), **settings)
     merged(base, adapter, tmp_path / "out")
     ids = torch.arange(20).reshape(2, 10)
     ours = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "out")
@@ -165,7 +172,6 @@ def changed(adapter: Path, **settings: Any) -> None:
     [
         ({"peft_type": "IA3"}, "IA3"),
         ({"peft_type": "LOHA"}, "LOHA"),
-        ({"use_dora": True}, "use_dora"),
         ({"init_lora_weights": "pissa"}, "pissa"),
         ({"init_lora_weights": "olora"}, "olora"),
         ({"lora_bias": True}, "lora_bias"),
@@ -183,12 +189,72 @@ def test_other_adapters_are_refused_by_name(tmp_path: Path, settings: dict[str, 
     assert not (tmp_path / "out" / "config.json").exists()
 
 
-def test_dora_is_known_by_its_tensors_too(tmp_path: Path) -> None:
-    base, adapter, _ = saved(tmp_path, llama(), use_dora=True)
-    changed(adapter, use_dora=False)
+@pytest.mark.parametrize("says", [True, False])
+def test_dora_is_refused_where_configuration_and_tensors_disagree(tmp_path: Path, says: bool) -> None:
+    base, adapter, _ = saved(tmp_path, llama(), use_dora=not says)
+    changed(adapter, use_dora=says)
     with pytest.raises(DataError) as caught:
         merged(base, adapter, tmp_path / "out")
-    assert "magnitude" in caught.value.message("en")
+    assert ("lengths of rows" if says else "lora_magnitude_vector") in caught.value.message("en")
+
+
+def test_dora_of_embeddings_is_refused(tmp_path: Path) -> None:
+    base, adapter, _ = saved(tmp_path, llama(), use_dora=True, target_modules=["embed_tokens"])
+    with pytest.raises(DataError) as caught:
+        merged(base, adapter, tmp_path / "out")
+    assert "use_dora on embeddings" in caught.value.message("en")
+
+
+def test_transposed_dora_of_gpt2_equals_peft(tmp_path: Path) -> None:
+    settings = {"target_modules": ["c_attn", "c_proj"], "fan_in_fan_out": True, "use_dora": True}
+    base, adapter, tuned = saved(tmp_path, gpt2(), **settings)
+    merged(base, adapter, tmp_path / "out")
+    assert difference(tmp_path / "out", tuned.merge_and_unload()) <= 1e-5
+
+
+@pytest.mark.parametrize("base_layout", ["llama", "internlm2"])
+@pytest.mark.parametrize("adapter_layout", ["llama", "internlm2"])
+def test_dora_s_lengths_are_shared_out_as_packed_rows_are(
+    tmp_path: Path, base_layout: str, adapter_layout: str
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    packing = Packing(4, 2, 8)
+    _, adapter, tuned = saved(tmp_path, llama(), use_dora=True, target_modules=["q_proj", "k_proj", "v_proj"])
+    save_in_layout(llama(), tmp_path / "packed", layout="internlm2")
+    base = tmp_path / ("base" if base_layout == "llama" else "packed")
+    if adapter_layout == "internlm2":  # one first factor for all three, as an adapter of a packed matrix has it
+        parts, made = load_file(adapter / "adapter_model.safetensors"), {}
+        with torch.no_grad():
+            for layer in range(2):
+                place = f"base_model.model.model.layers.{layer}"
+                each = [f"{place}.self_attn.{name}_proj.lora_" for name in "qkv"]
+                module = tuned.base_model.model.model.layers[layer].self_attn
+                a = parts[f"{each[0]}A.weight"]
+                for name in "qkv":
+                    getattr(module, f"{name}_proj").lora_A["default"].weight.copy_(a)
+                packed = f"{place}.attention.wqkv.lora_"
+                made[f"{packed}A.weight"] = a
+                for end in ("B.weight", "magnitude_vector"):
+                    made[f"{packed}{end}"] = packing.pack(*(parts[f"{name}{end}"] for name in each))
+        save_file(made, adapter / "adapter_model.safetensors")
+    merged(base, adapter, tmp_path / "out")
+    wanted = tuned.merge_and_unload().state_dict()
+    found = load_model(tmp_path / "out").state_dict()
+    assert all(torch.allclose(found[name], each, atol=1e-5) for name, each in wanted.items())
+
+
+def test_dora_leaves_a_row_of_nothing_as_it_is(tmp_path: Path) -> None:
+    model = llama()
+    with torch.no_grad():
+        model.model.layers[0].self_attn.q_proj.weight[3] = 0
+    base, adapter, tuned = saved(tmp_path, model, use_dora=True)
+    with torch.no_grad():
+        tuned.base_model.model.model.layers[0].self_attn.q_proj.lora_B["default"].weight[3] = 0
+    tuned.save_pretrained(adapter)
+    merged(base, adapter, tmp_path / "out")
+    ours = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    assert ours.model.layers[0].self_attn.q_proj.weight[3].tolist() == [0.0] * 32
 
 
 def test_an_adapter_of_another_model_is_refused(tmp_path: Path) -> None:
