@@ -18,6 +18,7 @@ def main(arguments: list[str]) -> int:
     codes = [
         subprocess.run([sys.executable, str(script), *arguments[1:]], check=False).returncode
         for script in sorted(FOLDER.glob(f"{arguments[0]}_*.py"))
+        if "__main__" in script.read_text(encoding="utf-8")  # others are what the scripts of a link share
     ]
     return max(codes)
 

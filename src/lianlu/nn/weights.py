@@ -33,6 +33,7 @@ __all__ = [
     "open_tokenizer",
     "quiet",
     "save_model",
+    "system_error",
 ]
 
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
@@ -175,7 +176,7 @@ def save_model(
     except OSError as error:
         raise as_lianlu_error(error, folder) from error
     except SafetensorError as error:  # the Rust side wraps what the system says
-        raise as_lianlu_error(_system_error(error), folder) from error
+        raise as_lianlu_error(system_error(error), folder) from error
     if tokenizer_folder is not None:
         copy_tokenizer(tokenizer_folder, folder)
 
@@ -262,7 +263,8 @@ def _check_safetensors(path: Path) -> None:
         raise DataError("nn.broken-weights", path=str(path), why=f"it has {size:,} bytes, its header tells otherwise")
 
 
-def _system_error(error: Exception) -> OSError:
+def system_error(error: Exception) -> OSError:
+    """What the Rust side of safetensors says, as the error of the system that it was."""
     import errno
 
     full = "No space left" in str(error)

@@ -43,8 +43,8 @@ def freeze_all_but_last(model: Any, layers: int) -> None:
         parameter.requires_grad_(id(parameter) not in frozen)
 
 
-def quantize_frozen(model: Any, *, compute: torch.dtype) -> None:
-    """Put the matrices of all linear layers but the head into four bits, in place.
+def quantize_frozen(model: Any, device: str, *, compute: torch.dtype) -> Any:
+    """Put the matrices of all linear layers but the head into four bits, each on its way to the device.
 
     Args:
         compute: the type that products are computed in.
@@ -54,7 +54,6 @@ def quantize_frozen(model: Any, *, compute: torch.dtype) -> None:
     """
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it tells of a kernel that would have to be fetched
     bitsandbytes: Any = require("bitsandbytes", "qlora")
-    device = next(model.parameters()).device
     head = model.get_output_embeddings()
     for parent in list(model.modules()):
         for name, layer in list(parent.named_children()):
@@ -76,6 +75,7 @@ def quantize_frozen(model: Any, *, compute: torch.dtype) -> None:
     model.is_loaded_in_4bit = True  # how peft sees it
     for parameter in model.parameters():
         parameter.requires_grad_(False)
+    return model.to(device)
 
 
 def add_adapter(

@@ -122,9 +122,15 @@ def _put_in_place(temporary: Path, root: Path, name: str, keep: int) -> None:
 
 def _write_optimizer(folder: Path, tensors: dict[str, Any], group: Group) -> None:
     if group.place.world == 1:
-        from safetensors.torch import save
+        from safetensors import SafetensorError
+        from safetensors.torch import save_file
 
-        (folder / _OPTIMIZER).write_bytes(save(tensors))
+        from lianlu.nn.weights import system_error
+
+        try:
+            save_file(tensors, folder / _OPTIMIZER)  # straight from the tensors: `save` would copy all of them first
+        except SafetensorError as error:
+            raise system_error(error) from error
         return
     from torch.distributed.checkpoint.api import CheckpointException
     from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter

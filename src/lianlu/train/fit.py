@@ -330,9 +330,11 @@ class _Run:
         is_adapter = isinstance(recipe, LoraRecipe)
         is_reward = isinstance(recipe, RewardRecipe)
         source = start.folder if start is not None and not is_adapter else self.base
+        # what is put into four bits goes to the device layer by layer, so that it never holds the whole model
+        first = "cpu" if isinstance(recipe, LoraRecipe) and recipe.quantize is not None else device
         if source is not None:
             is_scorer = is_reward and start is not None
-            model = load_scorer(source, device=device) if is_scorer else load_model(source, device=device)
+            model = load_scorer(source, device=first) if is_scorer else load_model(source, device=first)
         else:
             assert isinstance(recipe, PretrainRecipe)
             model = _new_model(recipe.shape, tokenizer).to(device)
@@ -341,7 +343,8 @@ class _Run:
             raise UsageError("train.too-many-ids", tokens=len(tokenizer), rows=rows)
         if isinstance(recipe, LoraRecipe):
             if recipe.quantize is not None:
-                quantize_frozen(model, compute=torch.bfloat16 if recipe.precision == "bf16" else torch.float32)
+                compute = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
+                model = quantize_frozen(model, device, compute=compute)
             inner, write = add_adapter(model, recipe, self.tokenizer_files, start.folder if start else None)
             return inner, lambda folder, layout: write(folder)  # noqa: ARG005 - an adapter has no layout
         if is_reward and start is None:

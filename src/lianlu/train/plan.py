@@ -50,7 +50,13 @@ def plan_of(recipe: TrainRecipe, config: Any, units: Sequence[Unit], device: str
     adapter: dict[str, Any] = {}
     if isinstance(recipe, LoraRecipe):
         method = "qlora" if recipe.quantize is not None else "lora"
-        adapter = {"rank": recipe.rank, "targets": tuple(recipe.targets), "dropout": recipe.dropout}
+        adapter = {
+            "rank": recipe.rank,
+            "targets": tuple(recipe.targets),
+            "dropout": recipe.dropout,
+            "variant": recipe.variant,
+            "quantizes_on_device": not device.startswith("cuda"),
+        }
     return MemoryPlan(
         config=config,
         method=method,

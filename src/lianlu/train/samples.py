@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,9 +99,12 @@ class Rated:
 Unit = Encoded | Pair | Rated
 
 
+@lru_cache(maxsize=4)
 def order_of_epoch(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """A permutation of `count` samples."""
-    return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(count)
+    """A permutation of `count` samples, kept: each step of an epoch asks for it again."""
+    order = np.random.Generator(np.random.PCG64([seed, epoch])).permutation(count)
+    order.setflags(write=False)
+    return order
 
 
 def samples_of_step(step: int, count: int, batch_size: int, seed: int) -> NDArray[np.int64]:

@@ -128,12 +128,11 @@ class Speedometer:
             return {"tokens_per_second": None, "supervised_per_second": None, "mfu": None, "seconds_left": None}
         useful = sum(min(each.tokens, each.slots) for each in self._last)  # neither padding nor what sharing saved
         flops = useful / seconds * self._flops_per_token
-        share = flops / self._peak_flops if self._peak_flops else None
         left = None if self._steps is None else max(0, self._steps - step) * seconds / len(self._last)
         return {
             "tokens_per_second": sum(each.tokens for each in self._last) / seconds,
             "supervised_per_second": sum(each.supervised for each in self._last) / seconds,
-            "mfu": share if share is not None and share <= 1 else None,  # a peak measured on a busy CPU is too low
+            "mfu": flops / self._peak_flops if self._peak_flops else None,
             "seconds_left": left,
         }
 

@@ -82,6 +82,8 @@ class Watch:
         """A step is done, with its line of metrics.jsonl."""
         assert self._meter is not None
         speed = self._meter.step(work)
+        if (speed["mfu"] or 0) > 1:  # the peak of a CPU that was busy when it was measured says nothing
+            speed["mfu"] = None
         self.last = {**self.last, **{name: value for name, value in speed.items() if value is not None}}
         self._log.add(speed)
         if self._sinks is not None:

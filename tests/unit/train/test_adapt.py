@@ -184,7 +184,7 @@ def test_frozen_weights_stay_in_four_bits(bitsandbytes: Any, base: Path, data: P
     from .made_pairs import made_samples
 
     model = tiny_model()
-    quantize_frozen(model, compute=torch.float32)
+    quantize_frozen(model, "cpu", compute=torch.float32)
     inner, _ = add_adapter(model, lora(base, data), base, None)
     kept = {name: each.detach().clone() for name, each in inner.named_parameters() if not each.requires_grad}
     four = [each for each in inner.modules() if isinstance(each, bitsandbytes.nn.Linear4bit)]
@@ -199,7 +199,7 @@ def test_frozen_weights_stay_in_four_bits(bitsandbytes: Any, base: Path, data: P
 
 def test_four_bits_are_near_the_whole_matrices(bitsandbytes: Any) -> None:
     whole, four = tiny_model(), tiny_model()
-    quantize_frozen(four, compute=torch.float32)
+    quantize_frozen(four, "cpu", compute=torch.float32)
     for one, two in zip(whole.model.layers, four.model.layers, strict=True):
         held = two.mlp.down_proj.weight
         found = bitsandbytes.functional.dequantize_4bit(held.data, held.quant_state)

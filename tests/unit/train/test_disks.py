@@ -50,7 +50,7 @@ def test_a_full_disk_ends_training_and_it_goes_on_from_what_is_whole(
     done = lianlu(*typed, disk / "o")
     assert done.code == 5, done.err
     assert json.loads(done.out)["error"]["code"] == "file.disk-full"
-    folders = sorted((disk / "o" / "checkpoints").glob("[!l]*"))
+    folders = sorted(path for path in (disk / "o" / "checkpoints").iterdir() if path.is_dir() and path.name != "tokens")
     assert [path.name for path in folders] == [f"step-{2 * n:08d}" for n in range(1, int(checkpoints) + 1)]
     assert all(_whole(path) for path in folders)  # and no half one takes the room that is left
     assert not (disk / "o" / "weights" / "config.json").exists()
