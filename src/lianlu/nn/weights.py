@@ -12,6 +12,7 @@ import logging
 import shutil
 import struct
 import tempfile
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -141,7 +142,9 @@ def open_tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     if not needs_code(folder):
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        with quiet(), warnings.catch_warnings():  # it reads config.json too, and has its say on kinds it does not know
+            warnings.simplefilter("ignore", FutureWarning)
+            return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     with tempfile.TemporaryDirectory(prefix="lianlu-tokenizer-") as made:
         write_fast_folder(folder, Path(made))
         return PreTrainedTokenizerFast.from_pretrained(made, local_files_only=True)

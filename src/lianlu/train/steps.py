@@ -36,9 +36,14 @@ __all__ = [
     "SFT",
     "SIMPO",
     "TOKENIZER",
+    "Dpo",
+    "Kto",
     "Lora",
+    "Orpo",
     "Pretrain",
+    "Reward",
     "Sft",
+    "Simpo",
     "TrainTokenizer",
 ]
 
