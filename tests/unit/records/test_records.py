@@ -38,6 +38,7 @@ from lianlu.records import (
     Tool,
     ToolCallPart,
     ToolResultPart,
+    UnpairedPreference,
     Usage,
     assistant,
     system,
@@ -75,6 +76,7 @@ EVERY: list[Any] = [
     Chunk(document_id="d", ordinal=0, text="标", span=Span(start=2, end=3), headings=("标题",), page=1),
     TALK,
     Preference(prompt=TALK, chosen=assistant("a"), rejected=assistant("b")),
+    UnpairedPreference(prompt=TALK, answer=Message(role="assistant", parts=(), learn=False), is_liked=True),
     Artifact(
         id="a" * 24,
         kind="documents",
