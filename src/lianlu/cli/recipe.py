@@ -19,7 +19,7 @@ from lianlu.core.console import print_table, say
 from lianlu.core.errors import Cancelled, LianluError, UsageError
 from lianlu.core.files import write_bytes
 from lianlu.core.i18n import Text, language, pick, suggest
-from lianlu.core.recipe import Tree, check, config_of, kinds, read_tree, shipped
+from lianlu.core.recipe import Tree, check, config_of, kinds, parse_tree, read_tree, shipped
 from lianlu.core.verb import Call, Outcome, RoomGroup, argument, verb
 
 __all__ = ["check_file", "json_schema", "recipe"]
@@ -98,7 +98,7 @@ def copy(call: Call, name: str, changes: tuple[str, ...]) -> Outcome:
     text = _changed(source, overrides, path.parent)
     if not call.dry_run:
         write_bytes(path, text.encode())
-    return Outcome({"path": str(path), "text": text}, partial(say, _copied(path)))
+    return Outcome({"path": str(path), "text": text}, partial(say, _copied(path, text)))
 
 
 @verb("validate", Text("Check recipe files without running anything.", "检查配方文件，不运行任何步骤。"))
@@ -229,8 +229,11 @@ def _set(written: Any, wanted: Any, keys: Sequence[str]) -> None:
             written = written[step]
 
 
-def _copied(path: Path) -> str:
-    return pick(f"{path} — run it: lianlu run {path}", f"{path} —— 运行：lianlu run {path}")
+def _copied(path: Path, text: str) -> str:
+    """A chain is run by `run`, a recipe of a room by the verb of that room."""
+    kind = str(parse_tree(text, str(path), []).values.get("kind", "chain"))
+    verb = "run" if kind == "chain" else kind.partition(".")[0]
+    return pick(f"{path} — run it: lianlu {verb} {path}", f"{path} —— 运行：lianlu {verb} {path}")
 
 
 def _show_schema(found: Mapping[str, Any], kind: str) -> None:

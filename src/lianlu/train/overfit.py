@@ -20,6 +20,7 @@ Metric = Mapping[str, float | int | None]
 Points = Sequence[tuple[int, float]]
 _TAIL = 20  # steps that tell how it goes now
 _RISE = 0.05  # of the best loss on unseen samples
+_LEAST_RISE = 0.01  # near zero a few samples more or less are a large share
 _NOISES = 3.0
 _ZERO = 1e-4
 _ZERO_STEPS = 5
@@ -138,7 +139,7 @@ def _eval_rising(metrics: Sequence[Metric]) -> Warned | None:
     step, best = min(measured, key=lambda point: point[1])
     last = measured[-1][1]
     rise = min(loss for _, loss in measured[-2:]) - best
-    if rise <= max(_RISE * best, _NOISES * _noise([loss for _, loss in measured])):
+    if rise <= max(_RISE * best, _LEAST_RISE, _NOISES * _noise([loss for _, loss in measured])):
         return None
     return Warned(
         "eval-rising",

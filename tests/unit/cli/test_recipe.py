@@ -61,6 +61,12 @@ def test_a_copy_is_the_file_itself(lianlu: Run, tmp_path: Path, monkeypatch: pyt
     assert (tmp_path / "demo.yaml").read_text(encoding="utf-8") == shipped()["demo"].read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("name", "command"), [("demo", "lianlu run"), ("train/dpo", "lianlu train")])
+def test_a_copy_tells_how_it_is_run(lianlu: Run, tmp_path: Path, name: str, command: str) -> None:
+    path = tmp_path / "mine.yaml"
+    assert f"{command} {path}" in lianlu("recipe", "copy", name, path).out
+
+
 def test_a_copy_with_changes_keeps_the_comments_and_validates(lianlu: Run, tmp_path: Path) -> None:
     path = tmp_path / "my.yaml"
     printed = lianlu(

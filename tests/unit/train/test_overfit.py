@@ -174,3 +174,8 @@ def test_the_gravest_comes_first_and_all_speak_both_languages() -> None:
 @pytest.mark.parametrize("lines", [[], [{"step": 1}], [{"step": 1, "loss": 2.0}], [{"loss": 2.0, "eval_loss": 2.0}]])
 def test_a_run_that_has_hardly_begun_is_not_judged(lines: list[Any]) -> None:
     assert warnings(lines) == []
+
+
+def test_a_rise_near_zero_is_no_rise() -> None:
+    lines = [{"step": step, "loss": 0.02, "eval_loss": loss} for step, loss in ((10, 0.022), (20, 0.025), (30, 0.025))]
+    assert "eval-rising" not in codes(warnings(lines))
