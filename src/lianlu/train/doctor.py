@@ -18,7 +18,7 @@ from lianlu.train.doctor_findings import Finding, finding
 from lianlu.train.doctor_views import View, normal, said
 from lianlu.train.reading import BadRow, Item
 
-__all__ = ["Finding", "examine", "examine_bad", "is_overfit", "over_long"]
+__all__ = ["Finding", "examine", "examine_bad", "over_long"]
 
 _PLACEHOLDER = re.compile(
     r"\{\{[^{}\n]{1,40}\}\}"
@@ -52,14 +52,6 @@ def over_long(lengths: Mapping[str, int], limit: int) -> Finding | None:
     """The samples beyond `limit` tokens; `lengths` has the tokens of each by id."""
     ids = [name for name, length in lengths.items() if length > limit]
     return finding("over-long", ids, limit=limit, longest=max(lengths.values(), default=0))
-
-
-def is_overfit(train_loss: float, eval_losses: Sequence[float]) -> bool:
-    """Whether the loss on unseen samples is far above the loss on learned ones, or has begun to rise."""
-    if not eval_losses:
-        return False
-    last, best = eval_losses[-1], min(eval_losses)
-    return last > 2 * train_loss + 0.1 or last > 1.1 * best + 0.05
 
 
 def _leaks(views: Sequence[View], measured: Sequence[View]) -> tuple[Finding | None, Finding | None]:

@@ -274,7 +274,7 @@ class _Run:
         else:
             assert isinstance(self.recipe, PretrainRecipe)
             config = _new_config(self.recipe.shape, tokenizer)
-        return plan_of(self.recipe, config, samples, device)
+        return plan_of(self.recipe, config, samples, device, shards=self.group.place.world)
 
     @contextmanager
     def _watched(self, tokenizer: Any, samples: Sequence[Unit], output: str) -> Generator[Watch]:

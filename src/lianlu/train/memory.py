@@ -32,7 +32,6 @@ __all__ = [
     "Remedy",
     "available_memory",
     "estimate",
-    "flops_per_token",
     "remedies",
 ]
 
@@ -223,45 +222,6 @@ def available_memory(device: str = "cpu", *, root: Path = Path("/")) -> int:
     if not limits:
         raise UsageError("train.memory-unknown")
     return max(0, min(limits))
-
-
-def flops_per_token(config: Any, seq_len_mean: float) -> float:
-    """Floating point operations of training one token, forwards and backwards, for the share of the peak (MFU).
-
-    6 for each weight of a matrix product (the head, but not the embeddings; of experts those that a token sees), and for
-    the causal attention 6 x layers x heads x head size x tokens: twice two products of half the tokens, times 3 for the
-    backward pass (arXiv 2204.02311, appendix B, halved for the mask). Recomputing is not counted.
-
-    Args:
-        seq_len_mean: mean length of a sample as a token sees it: sum of squares over sum of lengths.
-    """
-    text = config.get_text_config(decoder=True)
-    with torch.device("meta"):
-        model = _new(text, torch.float32)
-    embeddings = model.get_input_embeddings().weight
-    matrices = {id(each): _seen(name, each, text) for name, each in model.named_parameters() if each.dim() > 1}
-    head = model.get_output_embeddings()
-    if head is None or head.weight is not embeddings:
-        matrices.pop(id(embeddings), None)
-    size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-    attention = sum(_reach(text, layer, seq_len_mean) for layer in range(text.num_hidden_layers))
-    return 6 * sum(matrices.values()) + 6 * text.num_attention_heads * size * attention
-
-
-def _seen(name: str, weight: Tensor, config: Any) -> float:
-    """Weights that one token is multiplied with."""
-    counts = (getattr(config, each, None) for each in ("num_local_experts", "num_experts", "n_routed_experts"))
-    experts = next((each for each in counts if each), None)
-    if experts is None or ".experts." not in name:
-        return weight.numel()
-    return weight.numel() * getattr(config, "num_experts_per_tok", experts) / experts
-
-
-def _reach(config: Any, layer: int, tokens: float) -> float:
-    window = getattr(config, "sliding_window", None)
-    kinds = getattr(config, "layer_types", None)
-    slides = kinds is None or kinds[layer] == "sliding_attention"
-    return min(tokens, 2 * window) if window and slides else tokens
 
 
 _Size = Literal["parameters", "trained", "weights", "trained_weights", "layer", "trained_layer", "ends"]

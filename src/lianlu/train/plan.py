@@ -10,7 +10,8 @@ from typing import Any
 from lianlu.core.console import print_table, say
 from lianlu.core.i18n import Text, pick
 from lianlu.core.job import Job
-from lianlu.train.config import LoraRecipe, TrainRecipe
+from lianlu.train.config import LoraRecipe, RewardRecipe, TrainRecipe
+from lianlu.train.learn import learned_by
 from lianlu.train.memory import MemoryPlan, MemoryTable, Method, available_memory, estimate, remedies
 from lianlu.train.samples import Unit
 
@@ -68,6 +69,7 @@ def plan_of(recipe: TrainRecipe, config: Any, units: Sequence[Unit], device: str
         tokens_per_step=most,
         train_layers=recipe.train_layers or 1,
         shards=shards,
+        preference=learned_by(recipe).wanted != "samples" and not isinstance(recipe, RewardRecipe),
         device="cuda" if device.startswith("cuda") else "cpu",
         **adapter,
     )

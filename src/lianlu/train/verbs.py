@@ -24,7 +24,7 @@ from lianlu.core.job import Job
 from lianlu.core.recipe import Recipe
 from lianlu.core.step import PathInput, Step
 from lianlu.core.verb import Call, Outcome, RoomGroup, argument, option, verb
-from lianlu.records import Source, StepStamp
+from lianlu.records import Conversation, Source, StepStamp
 from lianlu.train.choose import METHODS, OBJECTIVES, STEPS, Chosen, choose
 from lianlu.train.config import TrainRecipe
 from lianlu.train.from_xtuner import XTUNER_VERBS
@@ -156,6 +156,7 @@ def check_data(
     call: Call, data: tuple[str, ...], eval_data: tuple[str, ...], model: str | None, max_tokens: int
 ) -> Outcome:
     """Raises UsageError file.missing, train.no-data; DataError nn.*."""
+    del call
     from lianlu.train.doctor import examine, examine_bad
     from lianlu.train.reading import read_leniently
 
@@ -163,7 +164,7 @@ def check_data(
     eval_items, eval_bad = read_leniently(eval_data) if eval_data else ([], [])
     findings = [*examine_bad([*bad, *eval_bad]), *examine(items, eval_items)]
     if model is not None:
-        findings += _too_long(call, items, model, max_tokens)
+        findings += _too_long(items, model, max_tokens)
     conversations = sum(not isinstance(item.content, str) for item in items)
     shown = {
         "samples": len(items),
@@ -196,15 +197,13 @@ def check_data(
     return Outcome(shown, show)
 
 
-def _too_long(call: Call, items: list[Any], model: str, max_tokens: int) -> list[Any]:
+def _too_long(items: list[Any], model: str, max_tokens: int) -> list[Any]:
     require("transformers", "torch")
     from lianlu.core.files import named_path
     from lianlu.nn.weights import load_tokenizer
     from lianlu.train.doctor import over_long
     from lianlu.train.encode import Encoder
-    from lianlu.train.shapes import Conversation
 
-    del call
     encoder = Encoder(load_tokenizer(named_path(model)), max_tokens, "all")
     lengths = {
         item.id: len(encoder.conversation(item.id, item.content).ids)

@@ -258,7 +258,7 @@ def test_the_nearest_recipe_does_the_method_of_the_name() -> None:
         ("git clone https://example.org/xtuner.git", ""),
         ("cd ~ && true", "cd ~"),
         ("cat ~/a.jsonl ''", "cat ~/a.jsonl ''"),
-        ("pth_file=`ls -t /work/*.pth`", ""),
+        ("pth_file=`ls -t ./work_dirs/*.pth`", ""),
     ],
 )  # fmt: skip
 def test_a_command_of_theirs_gets_one_of_ours_and_a_reason(line: str, command: str) -> None:

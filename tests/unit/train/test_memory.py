@@ -17,7 +17,7 @@ pytest.importorskip("torch")
 from transformers import AutoConfig, LlamaConfig
 
 from lianlu.core.errors import UsageError
-from lianlu.train.memory import MemoryPlan, MemoryTable, available_memory, estimate, flops_per_token, remedies
+from lianlu.train.memory import MemoryPlan, MemoryTable, available_memory, estimate, remedies
 
 SMALL = {"hidden_size": 384, "intermediate_size": 1024, "num_attention_heads": 6, "num_key_value_heads": 2}
 MANY_WORDS = {"hidden_size": 192, "intermediate_size": 512, "num_attention_heads": 6, "num_key_value_heads": 2}
@@ -358,15 +358,3 @@ def test_control_groups_of_the_first_version_are_read_too(tmp_path: Path) -> Non
 def test_without_a_limit_the_machine_counts(tmp_path: Path) -> None:
     root = tree(tmp_path, {"proc/meminfo": "MemAvailable:    8000 kB\n", "proc/self/cgroup": "0::/\n"})
     assert available_memory("cpu", root=root) == 8000 * 1024
-
-
-def test_operations_of_a_token_are_six_for_each_weight_and_twelve_for_each_pair_seen() -> None:
-    matrices = 96 * 32 + 2 * (32 * 32 * 2 + 32 * 16 * 2 + 3 * 32 * 48)
-    pairs = 2 * 4 * 8 * 100 / 2
-    assert flops_per_token(config(), 100) == 6 * matrices + 12 * pairs
-    assert flops_per_token(config(tie_word_embeddings=True), 100) == flops_per_token(config(), 100)
-
-
-def test_a_window_ends_the_growth_of_operations() -> None:
-    short, long = (flops_per_token(config("mistral", sliding_window=8), tokens) for tokens in (1000, 2000))
-    assert short == long
