@@ -176,8 +176,11 @@ def test_every_command_of_the_page_works_and_its_figures_hold(tmp_path: Path) ->
     pytest.importorskip("torch")
     pytest.importorskip("peft")
     pytest.importorskip("bitsandbytes")
+    readers = [Reader(tmp_path / lang, lang) for lang in ("en", "zh_cn")]
     with ThreadPoolExecutor() as together:
-        list(together.map(_type_all, [Reader(tmp_path / lang, lang) for lang in ("en", "zh_cn")]))
+        list(together.map(_type_all, readers))
+    for reader in readers:  # one after the other: two models that transformers reads at a time are not tied any more
+        _check_shards(reader)
 
 
 def _type_all(reader: Reader) -> None:
@@ -186,7 +189,6 @@ def _type_all(reader: Reader) -> None:
         printed = reader.type(step.command)
         assert _is_shown(step, printed), f"{step.command}\n{printed}"
     _check_figures(reader)
-    _check_shards(reader)
 
 
 def _check_figures(reader: Reader) -> None:

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from lianlu.core.errors import DataError, UsageError
@@ -37,6 +38,7 @@ __all__ = [
     "system_error",
 ]
 
+_ONE_AT_A_TIME = RLock()
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 _LONGEST_HEADER = 100 << 20
 TOKENIZER_FILES = (
@@ -212,19 +214,24 @@ def linked_folder(files: Files) -> Generator[Path]:
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """transformers tells its loading report and its bars to stderr; what matters of it is raised here as an error."""
+    """transformers tells its loading report and its bars to stderr; what matters of it is raised here as an error.
+
+    One thread at a time: while it reads a model it takes the tying of weights out of all its classes, and of two threads
+    that do so side by side the second may leave it out for good.
+    """
     from transformers.utils import logging as reports
 
     log = logging.getLogger("transformers")
-    level, had_bars = log.level, reports.is_progress_bar_enabled()
-    log.setLevel(logging.CRITICAL)
-    reports.disable_progress_bar()
-    try:
-        yield
-    finally:
-        log.setLevel(level)
-        if had_bars:
-            reports.enable_progress_bar()
+    with _ONE_AT_A_TIME:
+        level, had_bars = log.level, reports.is_progress_bar_enabled()
+        log.setLevel(logging.CRITICAL)
+        reports.disable_progress_bar()
+        try:
+            yield
+        finally:
+            log.setLevel(level)
+            if had_bars:
+                reports.enable_progress_bar()
 
 
 def _shards(folder: Path) -> list[Path]:

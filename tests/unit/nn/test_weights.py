@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,33 @@ def test_what_is_saved_is_loaded_again(saved: Path, tiny: Callable[..., Any]) ->
 def test_saving_twice_gives_the_same_bytes(saved: Path, tmp_path: Path) -> None:
     save_model(load_model(saved), tmp_path / "again")
     assert (saved / "model.safetensors").read_bytes() == (tmp_path / "again" / "model.safetensors").read_bytes()
+
+
+def test_models_that_threads_load_side_by_side_stay_tied(
+    tiny: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """transformers takes `tie_weights` out of its classes while it reads; the two would put each other's back."""
+    from transformers import PreTrainedModel
+
+    save_model(tiny(tie_word_embeddings=True), tmp_path / "model")
+    read = PreTrainedModel.from_pretrained.__func__  # pyright: ignore[reportFunctionMemberAccess]
+    reading: list[str] = []
+    most: list[int] = []
+
+    def slowly(kind: Any, *given: Any, **named: Any) -> Any:
+        reading.append("")
+        most.append(len(reading))
+        time.sleep(0.05)
+        try:
+            return read(kind, *given, **named)
+        finally:
+            reading.pop()
+
+    monkeypatch.setattr(PreTrainedModel, "from_pretrained", classmethod(slowly))
+    with ThreadPoolExecutor(4) as threads:
+        models = list(threads.map(load_model, [tmp_path / "model"] * 4))
+    assert most == [1, 1, 1, 1]
+    assert all(each.lm_head.weight is each.model.embed_tokens.weight for each in models)
 
 
 def test_a_folder_without_weights_is_named(saved: Path) -> None:
