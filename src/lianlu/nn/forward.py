@@ -21,6 +21,7 @@ from lianlu.core.errors import UsageError
 from lianlu.nn.fused import fuse
 from lianlu.nn.losses import Head, summed_nll, token_nll
 from lianlu.nn.prefixes import grow_tree
+from lianlu.nn.products import use_products
 from lianlu.nn.segments import Segments, use_segments
 
 __all__ = ["PackedRow", "RowForward", "pack_row", "pad_rows"]
@@ -141,6 +142,7 @@ class RowForward:
         self.model = model
         self.device: torch.device = next(model.parameters()).device
         fuse(model)
+        use_products(model)
         self.packs = _can_pack(model)
         self.least_shared = least_shared if self.packs and _keeps_order(model) else None
         self._has_plain_head = _has_plain_head(model, self.device, self.packs)

@@ -16,8 +16,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, linear, log_softmax, softmax
+from torch.nn.functional import cross_entropy, log_softmax, softmax
 from torch.utils.checkpoint import checkpoint
+
+from lianlu.nn.products import multiply
 
 __all__ = ["LEAST_ROWS", "MOST_LOGITS", "Head", "summed_nll", "token_nll"]
 
@@ -97,7 +99,7 @@ class _Gradients:
     def add(self, part: slice, logits_CV: Tensor) -> None:
         slope_CV = logits_CV.to(self._weight_VE.dtype)
         if self.hidden is not None:
-            torch.mm(slope_CV, self._weight_VE, out=self.hidden[part])
+            self.hidden[part] = multiply(slope_CV, self._weight_VE.t())
         if not self._wants_weight:
             return
         if self.weight is None:
@@ -120,7 +122,7 @@ class _Summed(torch.autograd.Function):
             gradients = _Gradients(hidden, weight, wanted)
             total = torch.zeros((), device=hidden.device)
             for part in _chunks(len(targets_S), rows):
-                logits_CV = linear(hidden[part], weight).float()
+                logits_CV = multiply(hidden[part], weight).float()
                 at = targets_S[part].unsqueeze(1)
                 slope_CV = softmax(logits_CV, -1)
                 shares_C = slope_CV.gather(1, at)
@@ -158,7 +160,7 @@ class _Each(torch.autograd.Function):
         ctx.save_for_backward(hidden, weight, targets_S)
         with torch.autocast(hidden.device.type, enabled=False):
             found = [
-                log_softmax(linear(hidden[part], weight).float(), -1).gather(1, targets_S[part].unsqueeze(1))
+                log_softmax(multiply(hidden[part], weight).float(), -1).gather(1, targets_S[part].unsqueeze(1))
                 for part in _chunks(len(targets_S), rows)
             ]
         return -torch.cat(found).squeeze(1) if found else hidden_SE.new_zeros(0, dtype=torch.float32)
@@ -171,7 +173,7 @@ class _Each(torch.autograd.Function):
         with torch.autocast(hidden.device.type, enabled=False):
             for part in _chunks(len(targets_S), ctx.rows):
                 at = targets_S[part].unsqueeze(1)
-                slope_CV = log_softmax(linear(hidden[part], weight).float(), -1).exp_()
+                slope_CV = log_softmax(multiply(hidden[part], weight).float(), -1).exp_()
                 slope_CV.scatter_add_(1, at, slope_CV.new_full(at.shape, -1.0))
                 gradients.add(part, slope_CV.mul_(slopes[0][part].unsqueeze(1)))
         return (

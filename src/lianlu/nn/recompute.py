@@ -25,6 +25,7 @@ Recompute = Literal["none", "selective", "full"]
 _KEPT = frozenset(
     {
         *("aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm", "aten::linear", "aten::mkldnn_linear"),
+        "mkldnn::_linear_pointwise",  # what nn.products multiplies with
         *("aten::_scaled_mm", "aten::_grouped_mm", "bitsandbytes::gemm_4bit"),
         "aten::_scaled_dot_product_flash_attention",
         "aten::_scaled_dot_product_flash_attention_for_cpu",
