@@ -99,9 +99,14 @@ class ConsoleSink(ABC):
     def close(self) -> None:  # noqa: B027 - lines need no end
         """Stop drawing."""
 
+    def _wants(self, note: Note) -> bool:
+        """Whether a note is for whoever looks here; what a step of a chain remarks about itself is not."""
+        is_told = note.level in ("warning", "error") or (note.level == "notice" and "/" not in note.job)
+        return is_told or self.verbose > 0
+
     def _line(self, event: Event) -> str | None:
-        if isinstance(event, Note) and (event.level != "info" or self.verbose):
-            mark = {"info": " ", "warning": "!", "error": "✗"}[event.level]
+        if isinstance(event, Note) and self._wants(event):
+            mark = {"info": " ", "notice": " ", "warning": "!", "error": "✗"}[event.level]
             text = event.text_zh if language() == "zh" and event.text_zh else event.text
             return f"{mark} {_leaf(event.job)}: {text}"
         if isinstance(event, Finished) and "/" in event.job:

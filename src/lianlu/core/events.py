@@ -18,6 +18,7 @@ __all__ = [
     "Event",
     "Finished",
     "JsonLinesSink",
+    "Level",
     "Made",
     "Metric",
     "Note",
@@ -28,6 +29,7 @@ __all__ = [
     "decode_events",
 ]
 
+Level = Literal["info", "notice", "warning", "error"]
 Outcome = Literal["done", "cached", "failed", "cancelled", "skipped"]
 
 
@@ -56,9 +58,13 @@ class Metric(_Base, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Note(_Base, frozen=True, kw_only=True, omit_defaults=True):
-    """`text` is English; `text_zh` where the sender had both."""
+    """`text` is English; `text_zh` where the sender had both.
 
-    level: Literal["info", "warning", "error"]
+    Attributes:
+        level: a notice is shown to whoever started the job itself, an info to those who asked for more.
+    """
+
+    level: Level
     text: str
     text_zh: str = ""
     code: str = ""

@@ -14,10 +14,10 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 from lianlu.core.errors import Cancelled, LianluError, LimitError, UsageError
-from lianlu.core.events import Event, Finished, Made, Metric, Note, Outcome, Progress, Sink, Started
+from lianlu.core.events import Event, Finished, Level, Made, Metric, Note, Outcome, Progress, Sink, Started
 from lianlu.core.files import as_lianlu_error, refused
 from lianlu.core.i18n import Text
 from lianlu.records import Failure
@@ -104,7 +104,7 @@ class Job:
         kept = value if math.isfinite(value) else None
         self.emit(Metric(job=self.name, at=self._clock(), name=name, value=kept, step=step))
 
-    def note(self, text: Text | str, level: Literal["info", "warning", "error"] = "info", code: str = "") -> None:
+    def note(self, text: Text | str, level: Level = "info", code: str = "") -> None:
         both = text if isinstance(text, Text) else Text(text, "")
         self.emit(Note(job=self.name, at=self._clock(), level=level, text=both.en, text_zh=both.zh, code=code))
 

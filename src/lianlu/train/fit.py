@@ -109,7 +109,7 @@ def foresee(recipe: TrainRecipe, job: Job) -> dict[str, Any] | None:
         tokenizer, device = load_tokenizer(tokenizer_files), _device(recipe.device, Place())
         items, _ = items_of(recipe, {}, job.seed)
         samples = units_of(learned_by(recipe).wanted, items, encoder_of(recipe, tokenizer), job)
-        return warn_of_memory(run.plan(tokenizer, samples, device), job, device)
+        return warn_of_memory(run.plan(tokenizer, samples, device), job, device, starts=False)
 
 
 @contextmanager
@@ -265,7 +265,9 @@ class _Run:
         if self.base is None and (not isinstance(self.recipe, PretrainRecipe) or _is_small(self.recipe.shape)):
             return {}
         found = warn_of_memory(self.plan(tokenizer, samples, device), self.job, device)
-        return {"memory": {name: value for name, value in found.items() if name not in ("available", "remedies")}}
+        return {
+            "memory": {name: value for name, value in found.items() if name not in ("available", "loaded", "remedies")}
+        }
 
     def plan(self, tokenizer: Any, samples: Sequence[Unit], device: str) -> MemoryPlan:
         """What the run takes, from its configuration and its samples."""

@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from lianlu.core.console import print_table, say
-from lianlu.core.i18n import Text, pick
+from lianlu.core.i18n import Language, Text, pick
 from lianlu.core.job import Job
 from lianlu.train.config import LoraRecipe, RewardRecipe, TrainRecipe
 from lianlu.train.learn import learned_by
 from lianlu.train.memory import MemoryPlan, MemoryTable, Method, available_memory, estimate, remedies
 from lianlu.train.samples import Unit
+from lianlu.train.speed import peak_memory
 
 __all__ = ["config_of", "memory_lines", "plan_of", "show_memory", "warn_of_memory"]
 
@@ -26,6 +29,23 @@ _PARTS = {
     "activations": Text("activations", "激活值"),
     "logits": Text("logits", "logits"),
     "other": Text("other", "其他"),
+}
+
+_FOOT: dict[Language, dict[str, str]] = {
+    "en": {
+        "head": "memory at the worst moment, by part",
+        "together": "together",
+        "free": "free now",
+        "loaded": "taken already, by libraries and data",
+        "counts": "{:,} parameters, {:,} of them trained; at most {:,} tokens a step",
+    },
+    "zh": {
+        "head": "内存峰值估算，按部分列出",
+        "together": "合计",
+        "free": "当前可用",
+        "loaded": "已被程序库和数据占用",
+        "counts": "参数 {:,}，其中训练 {:,}；每步最多 {:,} token",
+    },
 }
 
 
@@ -91,19 +111,18 @@ def memory_lines(table: MemoryTable) -> dict[str, Any]:
     }
 
 
-def warn_of_memory(plan: MemoryPlan, job: Job, device: str) -> dict[str, Any]:
-    """Tell what the plan takes and, where that is more than there is, the flags that make it fit."""
+def warn_of_memory(plan: MemoryPlan, job: Job, device: str, *, starts: bool = True) -> dict[str, Any]:
+    """Tell what the plan takes and, where that is more than there is, the flags that make it fit.
+
+    Args:
+        starts: the training begins now; else somebody asked for the table and gets it as an answer.
+    """
     table = estimate(plan)
     free = available_memory(device)
-    found = memory_lines(table) | {"available": free}
-    job.note(
-        Text(
-            f"memory: {table.total / _GIB:.2f} GiB at the worst moment, {free / _GIB:.1f} GiB are free;"
-            f" {table.parameters:,} parameters, {table.trained_parameters:,} of them trained",
-            f"内存：峰值约 {table.total / _GIB:.2f} GiB，可用 {free / _GIB:.1f} GiB；"
-            f"参数 {table.parameters:,}，其中训练 {table.trained_parameters:,}",
-        )
-    )
+    loaded = peak_memory(torch.device(device)) if device == "cpu" else 0
+    found = memory_lines(table) | {"available": free, "loaded": loaded}
+    if starts:
+        job.note(Text(_told(found, "en"), _told(found, "zh")), "notice")
     if table.total <= free:
         return found
     offers = remedies(plan, free)[:_SHOWN_REMEDIES]
@@ -113,6 +132,22 @@ def warn_of_memory(plan: MemoryPlan, job: Job, device: str) -> dict[str, Any]:
         Text(f"that does not fit; try {listed}", f"内存不足；可尝试 {listed}"), "warning", "train.too-little-memory"
     )
     return found
+
+
+def _told(found: Mapping[str, Any], lang: Language) -> str:
+    """The table as lines of text, numbers first: words of two alphabets do not make straight columns."""
+    size, unit = (_GIB, "GiB") if found["total"] >= _GIB else (_GIB >> 10, "MiB")
+
+    def line(bytes: int, what: str) -> str:
+        return f"{bytes / size:12,.2f} {unit}  {what}"
+
+    words = _FOOT[lang]
+    rows = [line(each["bytes"], each[lang]) for each in found["parts"]]
+    rows += [line(found["total"], words["together"]), line(found["available"], words["free"])]
+    if found["loaded"]:
+        rows.append(line(found["loaded"], words["loaded"]))
+    counts = words["counts"].format(found["parameters"], found["trained_parameters"], found["tokens_per_step"])
+    return "\n".join([words["head"], *rows, f"    {counts}"])
 
 
 def show_memory(found: Mapping[str, Any]) -> None:

@@ -35,6 +35,7 @@ __all__ = ["train"]
 
 _CHECKPOINTS = "checkpoints"
 _SPEED = "speed.jsonl"
+_SHARES = ("padding_waste", "shared", "mfu")
 
 model_option = option("--model", help=Text("folder of the model to start from", "起始模型的文件夹"))
 data_option = option(
@@ -310,14 +311,20 @@ def _show_run(shown: Mapping[str, Any]) -> None:
         "padding_waste": pick("share of padding", "补齐占比"),
         "shared": pick("share saved by common beginnings", "共享前缀节省的占比"),
         "mfu": pick("share of the peak arithmetic (MFU)", "算力利用率（MFU）"),
-        "peak_memory": pick("most memory in bytes", "内存峰值（字节）"),
-        "tokens": pick("tokens", "token 数"),
+        "peak_memory": pick("most memory", "内存峰值"),
+        "tokens": pick("tokens of all samples", "全部样本的 token 数"),
     }
-    rows = [(label, _number(shown[key])) for key, label in labels.items() if shown.get(key) is not None]
-    print_table(("", ""), rows)
+    rows = [(label, _measure(key, shown[key])) for key, label in labels.items() if shown.get(key) is not None]
+    print_table((pick("training", "训练"), ""), rows)
     say(pick(f"written to {shown['out']}", f"已写入 {shown['out']}"))
     if "page" in shown:
         say(pick(f"curves: {shown['page']}", f"曲线：{shown['page']}"))
+
+
+def _measure(name: str, value: Any) -> str:
+    if name in _SHARES:
+        return f"{value:.1%}"
+    return f"{value / 2**20:,.0f} MiB" if name == "peak_memory" else _number(value)
 
 
 def _number(value: Any) -> str:

@@ -91,7 +91,7 @@ class Watch:
         if is_asked(work.step, self._steps, self._every):
             for answered in self._answers.ask(work.step, model, self._tokenizer):
                 shown = f"{answered['prompt'][:_SHOWN]} → {answered['answer'][:_SHOWN]}"
-                self._job.note(Text(f"step {work.step}: {shown}", f"第 {work.step} 步：{shown}"))
+                self._job.note(Text(f"step {work.step}: {shown}", f"第 {work.step} 步：{shown}"), "notice")
 
     def summary(self) -> dict[str, float | int | None]:
         """Numbers of the last step that are worth a line at the end."""

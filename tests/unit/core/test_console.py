@@ -72,6 +72,14 @@ def test_a_run_in_plain_lines(lang: str, verbose: int) -> None:
     assert stream.getvalue().splitlines() == PLAIN[lang, verbose]
 
 
+def test_a_notice_is_for_whoever_started_the_job_itself() -> None:
+    stream = io.StringIO()
+    sink = PlainConsole(stream)
+    for job in ("train", "run/train"):
+        sink(Note(job=job, at=0.0, level="notice", text=f"memory of {job}"))
+    assert stream.getvalue() == "  train: memory of train\n"
+
+
 def test_a_note_without_chinese_words_is_shown_in_english() -> None:
     stream = io.StringIO()
     with using_language("zh"):
