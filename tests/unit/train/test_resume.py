@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +19,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+import killed_training
 from lianlu.core.errors import Cancelled, UsageError
 from lianlu.core.events import Event, Metric
 from lianlu.core.job import Job
@@ -24,6 +28,7 @@ from lianlu.train.config import SftRecipe
 from lianlu.train.steps import LORA, SFT
 
 STEPS = 14
+KILLS = 200
 CHILD = """
 import json, os, signal, sys
 from pathlib import Path
@@ -100,6 +105,32 @@ def test_an_adapter_with_dropout_is_resumed_as_exactly(base: Path, data: Path, t
 @pytest.mark.soak
 def test_killed_at_every_step(base: Path, data: Path, tmp_path: Path) -> None:
     check_killed_at(list(range(1, STEPS)), SFT, settings(base, data), tmp_path)
+
+
+@pytest.mark.soak
+def test_killed_two_hundred_times_at_random_moments(base: Path, data: Path, tmp_path: Path) -> None:
+    """A checkpoint after each step, so that many kills fall into its writing; each end is like that of a run left alone."""
+    recipe = settings(base, data, steps=40, checkpoint_every=1)
+    wanted = whole(SFT, recipe, tmp_path / "whole")
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["killed_training", "transformers.models.llama.modeling_llama"])
+    chance, kills, ends = random.Random(20261127), 0, 0
+    while kills < KILLS:
+        child = server.Process(target=killed_training.train, args=(recipe, tmp_path / "killed"))
+        child.start()
+        child.join(chance.uniform(0.1, 2.5))
+        child.kill()
+        child.join()
+        if child.exitcode == 0:
+            assert left_in(tmp_path / "killed" / "out", SFT) == wanted
+            shutil.rmtree(tmp_path / "killed")
+            ends += 1
+            continue
+        assert child.exitcode == -signal.SIGKILL
+        assert not (tmp_path / "killed" / "out" / "weights" / "config.json").exists()
+        kills += 1
+    assert ends >= KILLS // 40
+    print(f"{kills} kills, {ends} runs that came to their end")
 
 
 def stopped_at(last: int, cancel: Callable[[Job], None], recipe: dict[str, Any], place: Path, step: Any = SFT) -> Job:
