@@ -28,6 +28,7 @@ from lianlu.train.xtuner_config import Converted, convert_config, convert_name, 
 __all__ = ["XTUNER_VERBS", "Answer", "answer", "commands_in", "nearest", "read_config", "refuse_config", "translated"]
 
 _ANY = {"ignore_unknown_options": True}
+_OF_NAME = ("kind", "model", "epochs", "objective", "rank", "alpha", "dropout", "quantize")
 
 
 def nearest(pattern: str, names: Sequence[str]) -> str:
@@ -71,7 +72,7 @@ def list_cfg(call: Call, pattern: str) -> Outcome:
 @argument("name")
 @argument("folder", default=".", type=click.Path(path_type=Path))
 def copy_cfg(call: Call, name: str, folder: Path) -> Outcome:
-    """Raises UsageError train.xtuner-name, file.refused, recipe.unknown-kind."""
+    """Raises UsageError train.xtuner-name, train.no-such-method, file.refused, recipe.unknown-kind."""
     known = shipped()
     ours = known.get(name.removesuffix(".yaml"))
     stem = PurePosixPath(name).name.removesuffix(".py").removesuffix(".yaml")
@@ -141,8 +142,10 @@ def _converted(call: Call, source: Path) -> Outcome:
 
 
 def _recipe_of(name: str, known: Mapping[str, Path]) -> str:
-    """The shipped recipe of the method with this name's model and epochs, else a recipe of the keys alone."""
+    """The shipped recipe of the method with what this name says, else a recipe of the keys alone."""
     found = convert_name(name)
+    if found.values.get("objective") == "reward":
+        raise UsageError("train.no-such-method", method="qlora", objective="reward")
     kind = str(found.values["kind"])
     if kind not in registry.names("step"):
         raise UsageError("recipe.unknown-kind", at=name, kind=kind, suggestion=suggest(kind, registry.names("step")))
@@ -150,11 +153,8 @@ def _recipe_of(name: str, known: Mapping[str, Path]) -> str:
     if not ours:
         return found.yaml()
     text = known[ours].read_text(encoding="utf-8")
-    for line in (
-        Converted({key: found.values[key] for key in ("model", "epochs") if key in found.values}, ())
-        .yaml()
-        .splitlines()
-    ):
+    said = Converted({key: found.values[key] for key in _OF_NAME if key in found.values}, ())
+    for line in said.yaml().splitlines():
         text = _with_key(text, line)
     return Converted({}, found.notes).yaml() + text
 

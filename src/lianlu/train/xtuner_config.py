@@ -30,6 +30,7 @@ METHODS = {
     "reward": "train.reward",
     "pretrain": "train.pretrain",
 }
+_QLORA = {"rank": 64, "alpha": 16, "dropout": 0.1}  # of XTuner's qlora configurations, as in recipes/train/qlora.yaml
 _MODEL_TYPES = {"DPO": "dpo", "ORPO": "orpo", "RewardModel": "reward"}
 _TEMPLATES = ("internlm2", "qwen", "llama3", "mistral", "gemma", "deepseek", "chatml")
 _MODEL = "pretrained_model_name_or_path"
@@ -113,9 +114,15 @@ def convert_name(name: str) -> Converted:
     values["data"] = ["chats.jsonl"]
     if parsed.epochs:
         values["epochs"] = parsed.epochs
-    if parsed.is_quantized:
-        values["quantize"] = "nf4"
-    return Converted(values, tuple(notes))
+    return Converted(values | _four_bits(parsed), tuple(notes))
+
+
+def _four_bits(parsed: XtunerName) -> dict[str, Any]:
+    """An adapter over a base in four bits, for any objective: the recipes of all weights know no such base."""
+    if not parsed.is_quantized:
+        return {}
+    objective = {} if parsed.method == "qlora" else {"objective": parsed.method, **_QLORA}
+    return {"kind": METHODS["qlora"], **objective, "quantize": "nf4"}
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -361,6 +361,23 @@ def test_copy_cfg_writes_a_recipe_with_model_and_epochs_of_the_name(xtuner: Call
     assert xtuner("copy-cfg", "something", tmp_path).code == 2
 
 
+@pytest.mark.parametrize("objective", ["dpo", "orpo", "pretrain"])
+def test_copy_cfg_keeps_four_bits_for_any_objective(xtuner: Callable[..., Any], tmp_path: Path, objective: str) -> None:
+    done = xtuner("copy-cfg", f"internlm2_chat_7b_{objective}_qlora_x_e5", tmp_path)
+    assert done.code == 0, done.err
+    text = (tmp_path / f"internlm2_chat_7b_{objective}_qlora_x_e5_copy.yaml").read_text(encoding="utf-8")
+    values = {key: value for key, value in parse_tree(text, "x").values.items() if key not in ("version", "title")}
+    assert (values.pop("kind"), values["objective"], values["quantize"]) == ("train.lora", objective, "nf4")
+    assert (values["rank"], values["epochs"]) == (64, 5)
+    check(parse_tree(json.dumps(values), "x"), LoraRecipe, "train.lora")
+
+
+def test_copy_cfg_refuses_four_bits_for_a_reward_model(xtuner: Callable[..., Any], tmp_path: Path) -> None:
+    done = xtuner("copy-cfg", "internlm2_chat_7b_reward_qlora_x", tmp_path)
+    assert (done.code, "reward has no method qlora" in done.err) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_list_cfg_lists_our_recipes_of_training(xtuner: Callable[..., Any]) -> None:
     names = [each["name"] for each in json.loads(xtuner("list-cfg", "--json").out)["recipes"]]
     assert "train/nano" in names
