@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,10 +24,12 @@ class Finding:
     remedy: Text = Text("", "")  # noqa: RUF009 - a Text is frozen
 
 
+_ONE_OR_MANY = re.compile(r"\[([^|\]]*)\|([^|\]]*)\]")
+# `[is|are]`: what is said of one, and of several; findings that are of several alone have no need of it
 _SAID: dict[str, tuple[Text, Text]] = {
     "nested-field": (
         Text(
-            "{n} rows have an object or a list where text should stand; for training they are no samples",
+            "{n} [row has|rows have] an object or a list where text should stand; for training [it is no sample|they are no samples]",
             "{n} 行在应为文本的字段里放了对象或列表，无法作为样本",
         ),
         Text(
@@ -35,12 +38,12 @@ _SAID: dict[str, tuple[Text, Text]] = {
         ),
     ),
     "bad-row": (
-        Text("{n} rows are no training samples", "{n} 行不是训练样本"),
+        Text("{n} [row is no training sample|rows are no training samples]", "{n} 行不是训练样本"),
         Text("mend or remove them; the reason stands beside each", "请按各行给出的原因修改或删除"),
     ),
     "leak": (
         Text(
-            "{n} samples to measure on are also learned: the eval loss says too little",
+            "{n} [sample to measure on is|samples to measure on are] also learned: the eval loss says too little",
             "{n} 条评测样本同时也在训练集中：评测损失会偏低",
         ),
         Text(
@@ -50,31 +53,31 @@ _SAID: dict[str, tuple[Text, Text]] = {
     ),
     "near-leak": (
         Text(
-            "{n} samples to measure on differ from learned ones only in spaces, case or punctuation",
+            "{n} [sample to measure on differs from a learned one|samples to measure on differ from learned ones] only in spaces, case or punctuation",
             "{n} 条评测样本与训练样本只有空白、大小写或标点不同",
         ),
         Text("remove them from one of the sets", "请从其中一个集合中删除"),
     ),
     "empty-answer": (
-        Text("{n} samples have an empty answer", "{n} 条样本的回答为空"),
+        Text("{n} [sample has|samples have] an empty answer", "{n} 条样本的回答为空"),
         Text(
             "write the answer or remove the sample: the model learns to say nothing",
             "请补全回答或删除：模型会学到不回答",
         ),
     ),
     "empty-question": (
-        Text("{n} samples have an empty question", "{n} 条样本的问题为空"),
+        Text("{n} [sample has|samples have] an empty question", "{n} 条样本的问题为空"),
         Text(
             "write the question; what is no dialogue belongs into a text column and a pretraining recipe",
             "请补全问题；若不是对话，请改为 text 列并用预训练配方",
         ),
     ),
     "empty-text": (
-        Text("{n} texts are empty", "{n} 条文本为空"),
+        Text("{n} [text is|texts are] empty", "{n} 条文本为空"),
         Text("remove them", "请删除"),
     ),
     "no-answer": (
-        Text("{n} conversations have no answer to learn", "{n} 条对话没有可学习的回答"),
+        Text("{n} [conversation has|conversations have] no answer to learn", "{n} 条对话没有可学习的回答"),
         Text(
             "add an answer of the assistant, or a weight other than 0 to one that is there",
             "请加上助手的回答，或将已有回答的权重改为非 0",
@@ -82,7 +85,7 @@ _SAID: dict[str, tuple[Text, Text]] = {
     ),
     "role-order": (
         Text(
-            "{n} conversations have an odd order: two of one role in a row, a late system prompt, or no answer at the end",
+            "{n} [conversation has|conversations have] an odd order: two of one role in a row, a late system prompt, or no answer at the end",
             "{n} 条对话的角色顺序异常：同一角色连续出现、系统提示不在开头，或结尾不是回答",
         ),
         Text(
@@ -91,7 +94,7 @@ _SAID: dict[str, tuple[Text, Text]] = {
         ),
     ),
     "equal-pair": (
-        Text("{n} pairs have the same chosen and rejected answer", "{n} 对样本的优选与拒绝回答相同"),
+        Text("{n} [pair has|pairs have] the same chosen and rejected answer", "{n} 对样本的优选与拒绝回答相同"),
         Text(
             "remove them: nothing can be learned from a pair without a difference", "请删除：没有差别的样本对学不到东西"
         ),
@@ -105,14 +108,14 @@ _SAID: dict[str, tuple[Text, Text]] = {
     ),
     "placeholder": (
         Text(
-            "{n} samples have a placeholder such as {{name}} that nobody filled in",
+            "{n} [sample has|samples have] a placeholder such as {{name}} that nobody filled in",
             "{n} 条样本含有未替换的占位符，如 {{name}}",
         ),
         Text("put the real words in its place, or the model will say it", "请替换为真实内容，否则模型会照样说出来"),
     ),
     "duplicate": (
         Text(
-            "{n} samples repeat another one: with several epochs they are learned by heart",
+            "{n} [sample repeats|samples repeat] another one: with several epochs [it is|they are] learned by heart",
             "{n} 条样本与其他样本重复：多轮训练后会被死记硬背",
         ),
         Text("keep one of each", "每种只保留一条"),
@@ -128,7 +131,7 @@ _SAID: dict[str, tuple[Text, Text]] = {
         ),
     ),
     "same-question": (
-        Text("{n} samples ask a question that another one asks too", "{n} 条样本的问题与其他样本相同"),
+        Text("{n} [sample asks|samples ask] a question that another one asks too", "{n} 条样本的问题与其他样本相同"),
         Text(
             "keep the best answer to each question, or word the question in other ways",
             "每个问题保留最好的回答，或换一些问法",
@@ -166,7 +169,7 @@ _SAID: dict[str, tuple[Text, Text]] = {
     ),
     "over-long": (
         Text(
-            "{n} samples are longer than {limit} tokens (the longest has {longest}): they are left out or cut",
+            "{n} [sample is|samples are] longer than {limit} tokens (the longest has {longest}): [it is|they are] left out or cut",
             "{n} 条样本超过 {limit} 个 token（最长 {longest}）：会被略过或截断",
         ),
         Text("raise max_tokens, or split them", "请调大 max_tokens，或拆分样本"),
@@ -185,7 +188,7 @@ def finding(code: str, ids: Sequence[str], **facts: int) -> Finding | None:
 
 
 def _filled(text: Text, facts: dict[str, int]) -> Text:
-    en, zh = text.en, text.zh
+    en, zh = _ONE_OR_MANY.sub(r"\1" if facts["n"] == 1 else r"\2", text.en), text.zh
     for name, fact in facts.items():  # by hand: `{{name}}` in a text is meant as it stands
         en, zh = en.replace(f"{{{name}}}", str(fact)), zh.replace(f"{{{name}}}", str(fact))
     return Text(en, zh)

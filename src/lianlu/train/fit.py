@@ -39,7 +39,7 @@ from lianlu.train.group import Alone, Group, Place, join, silent
 from lianlu.train.learn import Learned, learned_by
 from lianlu.train.loop import Trained, Training, metrics_lines
 from lianlu.train.memory import MemoryPlan
-from lianlu.train.overfit import warnings
+from lianlu.train.overfit import Warned, warnings
 from lianlu.train.plan import config_of, plan_of, warn_of_memory
 from lianlu.train.reading import Item, read_artifact, read_paths
 from lianlu.train.samples import Unit, fingerprint
@@ -197,8 +197,8 @@ class _Run:
         what = learned_by(self.recipe)
         items, eval_items = items_of(self.recipe, self.inputs, self.job.seed)
         findings = examine(items, eval_items)
-        for finding in findings:
-            self.job.note(_with_examples(finding), "warning", f"train.{finding.code}")
+        for code, told in _told_of_data(findings, self.recipe.epochs, len(items)):
+            self.job.note(told, "warning", f"train.{code}")
         tokenizer = load_tokenizer(self.tokenizer_files)
         with self.group.first():  # the others read the tokens that it keeps
             samples: list[Unit] = list(self._units(what, items, tokenizer))
@@ -233,9 +233,8 @@ class _Run:
             return {}
         about = self._about(key, samples, eval_samples, findings, model, trained) | memory
         summary: dict[str, Any] = {**_summary(about, trained), **watch.summary()}
-        for warned in warnings(trained.metrics, findings, self.recipe.epochs, samples=len(samples)):
-            self.job.note(Text(f"{warned.what.en}; {warned.remedy.en}", f"{warned.what.zh}；{warned.remedy.zh}"),
-                          "warning", f"train.{warned.code}")  # fmt: skip
+        for warned in warnings(trained.metrics):  # those of the data were told before
+            self.job.note(_with_remedy(warned), "warning", f"train.{warned.code}")
             summary["warnings"] = [*summary["warnings"], warned.code]
         if self.recipe.weights == "bf16":
             model.to(torch.bfloat16)  # checkpoints are fp32: what goes on from them must lose nothing
@@ -474,6 +473,18 @@ def _summary(about: Mapping[str, Any], trained: Trained) -> dict[str, Any]:
         "seconds": round(trained.seconds, 3),
         "warnings": [each["code"] for each in about["findings"]],
     }
+
+
+def _told_of_data(findings: Sequence[Finding], epochs: int, samples: int) -> list[tuple[str, Text]]:
+    """Code and text of each finding, told once: with what to do where it weighs in so many epochs, else with examples."""
+    weighed = warnings((), findings, epochs, samples=samples)
+    codes = {each.code for each in weighed}
+    light = [(each.code, _with_examples(each)) for each in findings if each.code not in codes]
+    return [*light, *((each.code, _with_remedy(each)) for each in weighed)]
+
+
+def _with_remedy(warned: Warned) -> Text:
+    return Text(f"{warned.what.en}; {warned.remedy.en}", f"{warned.what.zh}；{warned.remedy.zh}")
 
 
 def _with_examples(finding: Finding) -> Text:

@@ -190,12 +190,18 @@ def check_data(
             say(f"   {pick('what to do', '建议')}: {each.remedy.show()}")
         say(
             pick(
-                f"{len(items)} samples, {conversations} of them conversations or pairs; {len(findings)} findings",
+                f"{_counted(len(items), 'sample')}, {conversations} of them"
+                f" {'a conversation or pair' if conversations == 1 else 'conversations or pairs'};"
+                f" {_counted(len(findings), 'finding')}",
                 f"共 {len(items)} 条样本，其中对话或偏好 {conversations} 条；发现 {len(findings)} 类问题",
             )
         )
 
     return Outcome(shown, show)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _too_long(items: list[Any], model: str, max_tokens: int) -> list[Any]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from lianlu.core.console import harmless
 from lianlu.core.i18n import Text
 from lianlu.core.job import Job
 from lianlu.records import Conversation
@@ -15,16 +20,38 @@ from lianlu.train.answers import SampleAnswers
 from lianlu.train.sinks import Sinks
 from lianlu.train.speed import SpeedLog, Speedometer, StepWork, model_flops, peak_flops
 
-__all__ = ["SAMPLES", "SPEED", "Watch", "is_asked"]
+__all__ = ["SAMPLES", "SPEED", "Watch", "answer_line", "is_asked"]
 
 SPEED = "speed.jsonl"
 SAMPLES = "samples.jsonl"
-_SHOWN = 120
+_NO_TERMINAL = (160, 24)
+_BEFORE = 24  # columns for the job and the step, which stand before an answer
+_LEAST_COLUMNS = 40
 
 
 def is_asked(step: int, steps: int, every: int | None) -> bool:
     """Whether questions are asked after this step: every so many, or five times in all; and at the end."""
     return step % (every or max(1, steps // 5)) == 0 or step == steps
+
+
+def answer_line(prompt: str, answer: str, columns: int) -> str:
+    """Question and answer in one line of so many columns; the question takes a third of it at most.
+
+    >>> answer_line("Who are you?", "I am Lian.\\nI help.", 40)
+    'Who are you? → I am Lian. I help.'
+    """
+    asked, asked_columns = _cut(prompt, columns // 3)
+    return f"{asked} → {_cut(answer, columns - asked_columns - 3)[0]}"
+
+
+def _cut(text: str, columns: int) -> tuple[str, int]:
+    """A text in one line and its columns: a Chinese character takes two, and a model may say what steers a terminal."""
+    line = harmless(" ".join(text.split()))
+    ends = list(accumulate(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in line))
+    if not ends or ends[-1] <= columns:
+        return line, ends[-1] if ends else 0
+    kept = bisect_right(ends, columns - 1)
+    return f"{line[:kept]}…", ends[kept - 1] + 1 if kept else 1
 
 
 class Watch:
@@ -89,8 +116,9 @@ class Watch:
         if self._sinks is not None:
             self._sinks.log(work.step, {**line, **speed})
         if is_asked(work.step, self._steps, self._every):
+            columns = max(_LEAST_COLUMNS, shutil.get_terminal_size(_NO_TERMINAL).columns - _BEFORE)
             for answered in self._answers.ask(work.step, model, self._tokenizer):
-                shown = f"{answered['prompt'][:_SHOWN]} → {answered['answer'][:_SHOWN]}"
+                shown = answer_line(answered["prompt"], answered["answer"], columns)
                 self._job.note(Text(f"step {work.step}: {shown}", f"第 {work.step} 步：{shown}"), "notice")
 
     def summary(self) -> dict[str, float | int | None]:

@@ -202,7 +202,13 @@ def test_only_the_first_examples_are_shown() -> None:
 
 def test_a_placeholder_in_the_words_of_a_finding_stays_as_it_is() -> None:
     (finding,) = examine([Item("a", "{{name}}")])
-    assert finding.text.en == "1 samples have a placeholder such as {{name}} that nobody filled in"
+    assert finding.text.en == "1 sample has a placeholder such as {{name}} that nobody filled in"
+
+
+def test_one_sample_is_told_of_as_one_and_two_as_two() -> None:
+    said = [found.text.en for ids in (["a"], ["a", "b"]) if (found := doctor_findings.finding("duplicate", ids))]
+    assert said[0].startswith("1 sample repeats another one: with several epochs it is")
+    assert said[1].startswith("2 samples repeat another one: with several epochs they are")
 
 
 @pytest.mark.parametrize("code", doctor_findings.CODES)
@@ -213,4 +219,4 @@ def test_every_finding_says_what_to_do_in_both_languages(code: str) -> None:
     for text in (finding.text, finding.remedy):
         assert text.en
         assert text.zh not in ("", text.en)
-        assert "{" not in (text.en + text.zh).replace("{{name}}", "")
+        assert not set("{[|]") & set((text.en + text.zh).replace("{{name}}", ""))

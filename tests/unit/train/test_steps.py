@@ -164,7 +164,7 @@ def test_held_out_samples_are_measured_with_the_same_mask(base: Path, data: Path
     assert (trained["samples"], trained["eval_samples"]) == (6, 2)
 
 
-def test_what_disappoints_is_told_before_and_after(base: Path, tmp_path: Path) -> None:
+def test_what_disappoints_is_told_once_the_data_before_and_the_curves_after(base: Path, tmp_path: Path) -> None:
     notes: list[str] = []
 
     def sink(event: Event) -> None:
@@ -176,8 +176,11 @@ def test_what_disappoints_is_told_before_and_after(base: Path, tmp_path: Path) -
     strange = [{"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "QZW" * 9}]}]
     kept = write_lines(tmp_path / "eval" / "eval.jsonl", strange)
     recipe = sft(base, data, epochs=25, eval_data=str(kept), schedule="constant")
-    SFT.run(recipe, {}, Job("t", sink, outputs=tmp_path / "out"))
-    assert {"train.duplicate", "train.same-question", "train.constant-system", "train.overfit"} <= set(notes)
+    summary = SFT.run(recipe, {}, Job("t", sink, outputs=tmp_path / "out"))
+    warned = [each for each in notes if each]
+    assert {"train.duplicate", "train.same-question", "train.constant-system", "train.overfit"} <= set(warned)
+    assert len(warned) == len(set(warned))
+    assert sorted(warned) == sorted(f"train.{each}" for each in summary["warnings"])
 
 
 def refused(step: Any, recipe: Any, run_step: Run, inputs: dict[str, Files] | None = None) -> LianluError:

@@ -42,6 +42,18 @@ def test_a_recipe_is_run_with_changes(lianlu: Lianlu, base: Path, data: Path, tm
     assert "last loss" in done.out
 
 
+def test_sample_answers_are_shown_while_a_model_learns_but_not_to_the_quiet(
+    lianlu: Lianlu, base: Path, data: Path, tmp_path: Path
+) -> None:
+    typed = ["train", "--model", base, "--data", data, *SMALL, "steps=2", "sample_every=1", "sample_prompts=say hi"]
+    shown = lianlu(*typed, "--out", tmp_path / "o")
+    assert [each[:20] for each in shown.err.splitlines() if " → " in each] == [
+        f"  train: step {step}: say" for step in (1, 2)
+    ]
+    quiet = lianlu(*typed, "--out", tmp_path / "q", "--json", "-q")
+    assert (quiet.err, json.loads(quiet.out)["steps"]) == ("", 2)
+
+
 def test_a_plan_is_shown_without_work(lianlu: Lianlu, base: Path, data: Path, tmp_path: Path) -> None:
     done = lianlu("train", "--model", base, "--data", data, "--dry-run", "--out", tmp_path / "o", "--json")
     assert json.loads(done.out)["recipe"]["epochs"] == 3
@@ -64,7 +76,13 @@ def test_data_are_looked_through(lianlu: Lianlu, tmp_path: Path) -> None:
     path.write_text(json.dumps([line, line]))
     done = lianlu("train", "check-data", path, "--json")
     assert [each["code"] for each in json.loads(done.out)["findings"]] == ["placeholder", "duplicate", "same-question"]
-    assert "d.json#2" in lianlu("train", "check-data", path).out
+    shown = lianlu("train", "check-data", path).out
+    assert "d.json#2" in shown
+    assert "2 samples, 2 of them conversations or pairs; 3 findings" in shown
+    path.write_text(json.dumps([line]))
+    shown = lianlu("train", "check-data", path).out
+    assert "1 sample has a placeholder" in shown
+    assert "1 sample, 1 of them a conversation or pair; 1 finding\n" in shown
 
 
 @pytest.mark.parametrize(
