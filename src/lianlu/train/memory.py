@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from lianlu.core.errors import UsageError
 from lianlu.core.i18n import Text
 from lianlu.nn.recompute import Recompute, decoder_layers, recompute
+from lianlu.nn.scorer import as_scorer
 from lianlu.train.adapt import freeze_all_but_last
 from lianlu.train.rehearsal import PHASES, Peaks, Row, rehearse
 
@@ -59,9 +60,10 @@ class MemoryPlan:
             fp32 in the optimizer for those that are trained.
         max_tokens: longest sample. Longer ones than row_tokens have a row of their own.
         supervised: share of the tokens that are learned.
-        tokens_per_step: most tokens of one optimizer step; None: more than a row.
+        tokens_per_step: most tokens of one optimizer step, those that answers share counted once; None: more than a row.
         shards: processes that share weights, gradients and optimizer (FSDP).
         preference: whether answers are weighed against each other (dpo, orpo, simpo, kto), not just made likely.
+        reward: whether a score takes the place of the head.
         checkpoints: whether checkpoints are written.
         quantizes_on_device: whether qlora loads the weights in fp32 to where they are then put into four bits.
     """
@@ -82,6 +84,7 @@ class MemoryPlan:
     shards: int = 1
     device: Literal["cpu", "cuda"] = "cpu"
     preference: bool = False
+    reward: bool = False
     checkpoints: bool = True
     quantizes_on_device: bool = True
 
@@ -160,6 +163,7 @@ def estimate(plan: MemoryPlan) -> MemoryTable:
     """What a training takes at its worst moment.
 
     Raises:
+        DataError: nn.no-scorer
         UsageError: train.no-memory-plan, train.bad-targets, nn.no-layers
     """
     return _table(plan, _sight(plan))
@@ -174,6 +178,7 @@ def remedies(plan: MemoryPlan, available_bytes: int, *, pure_bf16: bool = False)
         pure_bf16: whether weights in bf16 can be had.
 
     Raises:
+        DataError: nn.no-scorer
         UsageError: train.no-memory-plan, train.bad-targets, nn.no-layers
     """
     total = _Totals()
@@ -275,6 +280,7 @@ def _at_depth(plan: MemoryPlan, layers: int) -> tuple[Counter[_Size], Peaks]:
         autocast=plan.precision == "bf16",
         device=plan.device,
         per_token=plan.preference,
+        scored=plan.reward,
     )
     return sizes, rehearse(model, row)
 
@@ -326,6 +332,7 @@ def _model(config: Any, plan: MemoryPlan) -> tuple[Any, Counter[_Size]]:
     """The model as it will be trained, on the meta device, and its sizes."""
     with torch.device("meta"):
         model = _new(config, torch.bfloat16 if plan.precision == "pure-bf16" else torch.float32)
+        model = as_scorer(model) if plan.reward else model
         count = _count(model.parameters())
         if plan.method == "freeze":
             freeze_all_but_last(model, plan.train_layers)
@@ -525,6 +532,8 @@ def _coarsest(plan: MemoryPlan) -> _Changes:
 
 
 def _adapters(plan: MemoryPlan) -> _Changes:
+    if plan.reward:
+        return  # it has no adapters
     if plan.method in ("full", "freeze"):
         yield ("kind=train.lora",), _ADAPTER, _changing(method="lora")
     if plan.method != "qlora":

@@ -12,6 +12,7 @@ import torch
 from lianlu.core.console import print_table, say
 from lianlu.core.i18n import Language, Text, pick
 from lianlu.core.job import Job
+from lianlu.nn.prefixes import LEAST_SHARED, grow_tree
 from lianlu.train.config import LoraRecipe, RewardRecipe, TrainRecipe
 from lianlu.train.learn import learned_by
 from lianlu.train.memory import MemoryPlan, MemoryTable, Method, available_memory, estimate, remedies
@@ -65,7 +66,7 @@ def config_of(folder: Path) -> Any:
 
 def plan_of(recipe: TrainRecipe, config: Any, units: Sequence[Unit], device: str, *, shards: int = 1) -> MemoryPlan:
     """The plan of a run that learns these samples."""
-    sizes = [unit.tokens for unit in units]
+    sizes = [_computed(unit) if recipe.share_prefixes else unit.tokens for unit in units]
     most = sum(sorted(sizes)[-recipe.batch_size :])
     method: Method = "full" if recipe.train_layers is None else "freeze"
     adapter: dict[str, Any] = {}
@@ -85,14 +86,21 @@ def plan_of(recipe: TrainRecipe, config: Any, units: Sequence[Unit], device: str
         recompute=recipe.recompute,
         row_tokens=recipe.row_tokens,
         max_tokens=max(max(len(piece.ids) for piece in unit.pieces) for unit in units),
-        supervised=max(0.01, sum(unit.supervised for unit in units) / sum(sizes)),
+        supervised=min(1.0, max(0.01, sum(unit.supervised for unit in units) / sum(sizes))),
         tokens_per_step=most,
         train_layers=recipe.train_layers or 1,
         shards=shards,
         preference=learned_by(recipe).wanted != "samples" and not isinstance(recipe, RewardRecipe),
+        reward=isinstance(recipe, RewardRecipe),
         device="cuda" if device.startswith("cuda") else "cpu",
         **adapter,
     )
+
+
+def _computed(unit: Unit) -> int:
+    """Tokens of a sample, a beginning that its answers share counted once; what samples share depends on the step."""
+    pieces = [piece.ids for piece in unit.pieces]
+    return unit.tokens if len(pieces) == 1 else grow_tree(pieces, LEAST_SHARED).tokens
 
 
 def memory_lines(table: MemoryTable) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from torch.utils._pytree import tree_leaves
 from lianlu.core.errors import UsageError
 from lianlu.nn.fused import fuse
 from lianlu.nn.losses import Head, summed_nll, token_nll
+from lianlu.nn.preference import bradley_terry
 from lianlu.nn.recompute import decoder_layers
 from lianlu.nn.segments import Segments, use_segments
 
@@ -54,6 +55,7 @@ class Row:
         passes: forward passes before the gradients are used; all after the second are like it.
         autocast: whether products are computed in bfloat16.
         per_token: whether the loss of each token is wanted, as preferences want it.
+        scored: whether the last token of each sample is scored by a reward model, instead of tokens being predicted.
     """
 
     tokens: int
@@ -63,13 +65,14 @@ class Row:
     autocast: bool = False
     device: Literal["cpu", "cuda"] = "cpu"
     per_token: bool = False
+    scored: bool = False
 
 
 def rehearse(model: Any, row: Row) -> Peaks:
     """Bytes alive at the worst moment of each phase of the last pass, by kind; weights are not among them.
 
     Args:
-        model: a causal language model on the meta device, its gradients and recomputing set; is moved to the fake device.
+        model: a causal language model or a reward model on the meta device, its gradients and recomputing set; is moved to the fake device.
 
     Raises:
         UsageError: train.no-memory-plan: it cannot be played through without numbers
@@ -220,7 +223,8 @@ def _passes(model: Any, row: Row) -> Peaks:
     model.train()
     ends = [model.get_input_embeddings(), model.get_output_embeddings()]
     weights = [each.weight for each in ends if each is not None]
-    with _Ledger(known, weights[0].shape if weights[0] is weights[-1] else None) as ledger:
+    is_tied = len(weights) == len(ends) and weights[0] is weights[1]
+    with _Ledger(known, weights[0].shape if is_tied else None) as ledger:
         ledger.enter("forward")
         watch = _Watch(model, ledger)
         for _ in range(min(row.passes, 2)):
@@ -231,21 +235,35 @@ def _passes(model: Any, row: Row) -> Peaks:
 
 def _one_pass(model: Any, row: Row, ledger: _Ledger, *, plain_head: bool) -> None:
     ledger.enter("forward")
-    keep = torch.zeros(row.supervised, dtype=torch.long)
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=row.autocast):
-        if plain_head:
-            layer = model.get_output_embeddings()
-            is_linear = type(layer) is nn.Linear and getattr(layer, "bias", None) is None
-            head = Head(layer, layer.weight.shape[0], layer.weight if is_linear else None)
-            hidden = model.base_model(**_inputs(row)).last_hidden_state.flatten(0, 1)[keep]
-        else:
-            hidden = model(**_inputs(row)).logits.flatten(0, 1)[keep]
-            head = Head(lambda each: each, hidden.shape[-1])
-        ledger.enter("loss")
-        loss = token_nll(hidden, keep, head).sum() if row.per_token else summed_nll(hidden, keep, head)
-    del hidden
+        loss = _scored(model, row, ledger) if row.scored else _predicted(model, row, ledger, plain_head=plain_head)
     ledger.enter("early")
     loss.backward()
+
+
+def _scored(model: Any, row: Row, ledger: _Ledger) -> Tensor:
+    """The loss of a reward model on pairs."""
+    inputs = _inputs(row)
+    ends = torch.zeros(2 * max(1, len(inputs["segments"].lengths) // 2), dtype=torch.long)
+    hidden = model.base_model(**inputs).last_hidden_state.flatten(0, 1)[ends]
+    ledger.enter("loss")
+    scores_N2 = model.score(hidden).float().view(-1, 2)
+    return bradley_terry(scores_N2[:, 0], scores_N2[:, 1]).sum()
+
+
+def _predicted(model: Any, row: Row, ledger: _Ledger, *, plain_head: bool) -> Tensor:
+    """The loss of a language model."""
+    keep = torch.zeros(row.supervised, dtype=torch.long)
+    if plain_head:
+        layer = model.get_output_embeddings()
+        is_linear = type(layer) is nn.Linear and getattr(layer, "bias", None) is None
+        head = Head(layer, layer.weight.shape[0], layer.weight if is_linear else None)
+        hidden = model.base_model(**_inputs(row)).last_hidden_state.flatten(0, 1)[keep]
+    else:
+        hidden = model(**_inputs(row)).logits.flatten(0, 1)[keep]
+        head = Head(lambda each: each, hidden.shape[-1])
+    ledger.enter("loss")
+    return token_nll(hidden, keep, head).sum() if row.per_token else summed_nll(hidden, keep, head)
 
 
 def _inputs(row: Row) -> dict[str, Any]:
@@ -291,7 +309,8 @@ def _try_out(model: Any, row: Row) -> bool:
     watching = head.register_forward_hook(lambda _module, _inputs, out: gave.append(out)) if head is not None else None
     few = Row(min(row.tokens, 8), 8, 1, device=row.device)
     with torch.no_grad(), _Attentions() as attentions:
-        logits = model(**_inputs(few)).logits
+        called = model.base_model if row.scored else model
+        logits = getattr(called(**_inputs(few)), "logits", None)
     if watching is not None:
         watching.remove()
     if attentions.calls < len(decoder_layers(model)):

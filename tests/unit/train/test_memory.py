@@ -25,6 +25,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "full": ({"vocab_size": 32000, "num_hidden_layers": 9, **SMALL}, {}),
     "recompute": ({"vocab_size": 32000, "num_hidden_layers": 9, **SMALL}, {"recompute": "full"}),
     "lora": ({"vocab_size": 32000, "num_hidden_layers": 9, **SMALL}, {"method": "lora"}),
+    "reward": ({"vocab_size": 32000, "num_hidden_layers": 4, "tie_word_embeddings": False, **SMALL}, {"reward": True}),
     "large-vocabulary": ({"vocab_size": 92544, "num_hidden_layers": 2, **MANY_WORDS}, {}),
 }
 ROW = {"row_tokens": 512, "max_tokens": 128, "supervised": 0.5}
@@ -54,22 +55,29 @@ def part(table: MemoryTable, name: str) -> int:
 
 # Growth of the resident set of a process of its own from before the model to the peak of two steps of two rows (the
 # second has the optimizer's averages). A small training before it loads what is loaded once. Large blocks go back to
-# the system when they are freed, else the heap's holes would be measured too.
+# the system when they are freed, else the heap's holes would be measured too. One process reads torch and becomes as
+# many as there are settings, each of which is what it would be had it read torch itself.
 CHILD = """
-import json, sys
+import json, os, sys
 import numpy as np, torch
+import peft, transformers.models.llama.modeling_llama
 from transformers import LlamaConfig, LlamaForCausalLM
 from lianlu.core.job import Job
 from lianlu.nn.recompute import recompute
+from lianlu.nn.scorer import as_scorer
 from lianlu.train.config import SftRecipe
 from lianlu.train.loop import Training
-from lianlu.train.samples import Encoded
+from lianlu.train.objectives import Likelihood, Reward
+from lianlu.train.samples import Encoded, Pair
 
 def status(name):
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith(name))
 
 def train(shape, chosen, row_tokens, length):
-    model = LlamaForCausalLM(LlamaConfig(tie_word_embeddings=True, **shape))
+    model = LlamaForCausalLM(LlamaConfig(**{"tie_word_embeddings": True, **shape}))
+    objective = Likelihood()
+    if chosen.get("reward"):
+        model, objective = as_scorer(model), Reward()
     if chosen.get("method") == "lora":
         from peft import LoraConfig, get_peft_model
         model = get_peft_model(model, LoraConfig(r=8, target_modules="all-linear", task_type="CAUSAL_LM"))
@@ -78,41 +86,54 @@ def train(shape, chosen, row_tokens, length):
     count = 2 * row_tokens // length
     ids = np.random.default_rng(1).integers(0, shape["vocab_size"], (count, length), dtype=np.int32)
     samples = [Encoded(str(at), each, np.arange(length) % 2 == 1) for at, each in enumerate(ids)]
-    recipe = SftRecipe(steps=2, batch_size=count, row_tokens=row_tokens, max_tokens=length, device="cpu")
-    Training(model, samples, recipe, Job("m", lambda event: None), "m", lambda folder: None).run()
+    if chosen.get("reward"):
+        samples = [Pair(one.id, one, other) for one, other in zip(samples[::2], samples[1::2])]
+    recipe = SftRecipe(steps=2, batch_size=len(samples), row_tokens=row_tokens, max_tokens=length, device="cpu")
+    job = Job("m", lambda event: None)
+    Training(model, samples, recipe, job, "m", lambda folder: None, objective=objective).run()
+
+def measure(shape, chosen, row_tokens, length):
+    small = {"vocab_size": 64, "hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 1,
+             "num_attention_heads": 6, "num_key_value_heads": 2}
+    train(small, chosen, 32, 8)
+    before = status("VmRSS")
+    open("/proc/self/clear_refs", "w").write("5")
+    train(shape, chosen, row_tokens, length)
+    return status("VmHWM") - before
 
 torch.set_num_threads(1)
-shape, chosen = json.loads(sys.argv[1])
-small = {"vocab_size": 64, "hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 1,
-         "num_attention_heads": 6, "num_key_value_heads": 2}
-train(small, chosen, 32, 8)
-before = status("VmRSS")
-open("/proc/self/clear_refs", "w").write("5")
-train(shape, chosen, 512, 128)
-print(status("VmHWM") - before)
+for name, (shape, chosen) in json.loads(sys.argv[1]).items():
+    child = os.fork()
+    if child == 0:
+        print(json.dumps([name, measure(shape, chosen, *map(int, sys.argv[2:]))]), flush=True)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
 """
 QUICK_TO_GIVE_BACK = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
 
 
-def measured(shape: dict[str, Any], chosen: dict[str, Any]) -> int:
+@pytest.fixture(scope="module")
+def measured() -> dict[str, int]:
+    """Bytes of real steps, by setting."""
+    pytest.importorskip("peft")
+    sizes = [str(ROW["row_tokens"]), str(ROW["max_tokens"])]
     run = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", CHILD, json.dumps([shape, chosen])],
+        [sys.executable, "-W", "ignore", "-c", CHILD, json.dumps(SETTINGS), *sizes],
         env=os.environ | QUICK_TO_GIVE_BACK,
         capture_output=True,
         check=True,
         text=True,
     )
-    return int(run.stdout.split()[-1])
+    return dict(json.loads(line) for line in run.stdout.splitlines() if line.startswith("["))
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="measures through Linux's /proc")
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_the_estimate_is_what_real_steps_take(setting: str) -> None:
+def test_the_estimate_is_what_real_steps_take(setting: str, measured: dict[str, int]) -> None:
     shape, chosen = SETTINGS[setting]
-    if chosen.get("method") == "lora":
-        pytest.importorskip("peft")
-    wanted = MemoryPlan(LlamaConfig(tie_word_embeddings=True, **shape), checkpoints=False, **ROW, **chosen)
-    told, took = estimate(wanted).total, measured(shape, chosen)
+    config = LlamaConfig(**{"tie_word_embeddings": True, **shape})
+    wanted = MemoryPlan(config, checkpoints=False, **ROW, **chosen)
+    told, took = estimate(wanted).total, measured[setting]
     assert abs(told / took - 1) < 0.15, (told, took)
 
 
@@ -252,6 +273,15 @@ def test_a_checkpoint_copies_the_optimizer() -> None:
 def test_preferences_keep_hidden_states_instead_of_gradients() -> None:
     likely, preferred = (estimate(plan(preference=asked)) for asked in (False, True))
     assert part(likely, "logits") != part(preferred, "logits")
+
+
+def test_a_reward_model_has_one_output_and_no_adapter() -> None:
+    table = estimate(plan(reward=True))
+    assert table.parameters == estimate(plan()).parameters - 96 * 32 + 32
+    assert part(table, "logits") < 0.1 * part(estimate(plan()), "logits")
+    offered = [flag for each in remedies(plan(reward=True), 1) for flag in each.flags]
+    assert offered
+    assert "kind=train.lora" not in offered
 
 
 def test_positions_that_stretch_are_no_obstacle() -> None:

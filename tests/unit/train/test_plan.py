@@ -14,8 +14,11 @@ from transformers import LlamaConfig
 from lianlu.core.events import Event, Note
 from lianlu.core.job import Job
 from lianlu.train import plan as module
+from lianlu.train.config import DpoRecipe, RewardRecipe
 from lianlu.train.memory import MemoryPlan
-from lianlu.train.plan import warn_of_memory
+from lianlu.train.plan import plan_of, warn_of_memory
+
+from .made_pairs import made_pairs
 
 PLAN = MemoryPlan(
     config=LlamaConfig(vocab_size=96, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4),
@@ -54,3 +57,16 @@ def test_what_does_not_fit_is_told_with_flags(monkeypatch: pytest.MonkeyPatch) -
     assert (warning.level, warning.code) == ("warning", "train.too-little-memory")
     assert found["remedies"]
     assert all(" ".join(each["flags"]) in warning.text for each in found["remedies"])
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_a_beginning_that_two_answers_share_is_counted_once_where_it_is_computed_once(*, share: bool) -> None:
+    units = made_pairs(4, answer=8)
+    wanted = plan_of(DpoRecipe(share_prefixes=share), PLAN.config, units, "cpu")
+    prompts = [each.tokens // 2 - 8 for each in units]
+    assert wanted.tokens_per_step == sum(prompts) * (1 if share else 2) + 4 * 16
+
+
+def test_a_reward_model_is_planned_as_one() -> None:
+    kinds = [plan_of(recipe, PLAN.config, made_pairs(2), "cpu") for recipe in (RewardRecipe(), DpoRecipe())]
+    assert [(each.reward, each.preference) for each in kinds] == [(True, False), (False, True)]
