@@ -21,6 +21,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write what was printed into the golden files")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`-m demo` reads only the files that have such a test: the others take half a minute."""
+    kind = config.getoption("markexpr")
+    is_named = kind in ("demo", "soak") and collection_path.suffix == ".py"
+    return True if is_named and f"mark.{kind}" not in collection_path.read_text(encoding="utf-8") else None
+
+
 @pytest.fixture(autouse=True)
 def _own_places(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     places = tmp_path_factory.getbasetemp() / f"user-{os.getpid()}-{os.urandom(4).hex()}"

@@ -2,23 +2,26 @@
 
 argv[1] is a JSON list of runs: step, recipe, place (out/ and scratch/ below it), and where wanted one of `kill`, `stop`,
 `fail`: [process, step], which is killed, sent SIGTERM, or broken after the metrics of that step; `kill-saving` kills it
-while a checkpoint is written. What came of a run is in the file said-RANK of its place.
+while a checkpoint is written. A run with `typed` instead of a step is `python -m lianlu` with these arguments. What came
+of a run is in the file said-RANK of its place.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import runpy
 import signal
 import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from lianlu.core import registry
 from lianlu.core.errors import LianluError
 from lianlu.core.job import Job
-from lianlu.train import checkpoint, loop
+from lianlu.train import checkpoint, fit, group, loop
 
 RANK = int(os.environ.get("RANK", "0"))
 
@@ -49,9 +52,17 @@ class Watched(loop.Training):
             ACTS[act]()
 
 
-def run(wanted: dict[str, Any]) -> None:
-    from lianlu.train import fit
+def type_in(wanted: dict[str, Any]) -> None:
+    """What is printed is flushed, or it were lost where this process is killed later."""
+    sys.argv[1:] = wanted["typed"]
+    try:
+        runpy.run_module("lianlu", run_name="__main__", alter_sys=True)
+    except SystemExit as left:
+        sys.stdout.flush()
+        (Path(wanted["place"]) / f"said-{RANK}").write_text(f"left with {left.code or 0}")
 
+
+def run(wanted: dict[str, Any]) -> None:
     step, place = registry.find("step", wanted["step"]), Path(wanted["place"])
     Watched.acts = {(rank, at): name for name in ACTS for rank, at in [wanted.get(name, (-1, -1))]}
     fit.Training = Watched  # type: ignore[misc]
@@ -65,5 +76,25 @@ def run(wanted: dict[str, Any]) -> None:
     (place / f"said-{RANK}").write_text(said)
 
 
+def apart(wanted: dict[str, Any]) -> None:
+    """In a process that ends with the run: only its end closes all connections, which is how the others notice a failure.
+
+    Autograd bears no fork once it was at work, so such runs come first. The boards of the parent's runs are not touched.
+    """
+    import lianlu.train.sharded  # noqa: F401  # pyright: ignore[reportUnusedImport] - read once, not on each side
+
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            group._turns = count(1000)  # pyright: ignore[reportPrivateUsage]
+            run(wanted)
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 for each in json.loads(sys.argv[1]):
-    run(each)
+    way = type_in if "typed" in each else apart if "fail" in each else run
+    way(each)

@@ -146,7 +146,7 @@ def test_killed_training_goes_on_to_the_same_metrics(place: Path) -> None:
     ]
     (place / "chats.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     tiny_model_folder(place / "tiny")
-    plan = ("steps=200", "batch_size=2", "max_tokens=64", "eval_share=0.25", "eval_every=30", "checkpoint_every=9")
+    plan = ("steps=100", "batch_size=2", "max_tokens=64", "eval_share=0.25", "eval_every=30", "checkpoint_every=9")
     typed = ("train", "--model", "tiny", "--data", "chats.jsonl", *plan, "--json", "--out")
     whole = begun(place, *typed, "whole")
     process = begun(place, *typed, "killed")
@@ -162,7 +162,7 @@ def test_killed_training_goes_on_to_the_same_metrics(place: Path) -> None:
     files = [
         {path.name: path.read_bytes() for path in (place / out / "weights").iterdir()} for out in ("whole", "killed")
     ]
-    assert files[0]["metrics.jsonl"].count(b"\n") == 200
+    assert files[0]["metrics.jsonl"].count(b"\n") == 100
     assert files[0]["metrics.jsonl"] == files[1]["metrics.jsonl"]
     assert files[0] == files[1]  # the weights too
     assert not (place / "killed" / "checkpoints").exists()

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
-pytest.importorskip("datasets", reason="datasets is not installed")
-trl = pytest.importorskip("trl", reason="trl is not installed")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
 
 from lianlu.core.job import Job  # noqa: E402
@@ -42,7 +40,10 @@ SAME = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _torch_on_one_thread() -> None:
+def _peers() -> None:
+    """They are read here, not above: whoever collects tests would wait for them, in every process that does."""
+    pytest.importorskip("datasets", reason="datasets is not installed")
+    pytest.importorskip("trl", reason="trl is not installed")
     torch.set_num_threads(1)
 
 
@@ -89,16 +90,18 @@ def close(found: Learned, loss: float, model: Any, limit: float = 1e-5) -> None:
         torch.testing.assert_close(found.gradients[name], gradient, rtol=limit, atol=limit)
 
 
-class Kept(transformers.TrainerCallback):
-    """What a trainer of theirs reports at each step."""
+def keep(trainer: Any) -> list[dict[str, float]]:
+    """A list that fills with what a trainer of theirs reports at each step."""
+    lines: list[dict[str, float]] = []
 
-    def __init__(self) -> None:
-        self.lines: list[dict[str, float]] = []
+    class Kept(transformers.TrainerCallback):
+        def on_log(self, *_: Any, logs: dict[str, float], **more: Any) -> None:
+            del more
+            if "loss" in logs:
+                lines.append(logs)
 
-    def on_log(self, *_: Any, logs: dict[str, float], **more: Any) -> None:
-        del more
-        if "loss" in logs:
-            self.lines.append(logs)
+    trainer.add_callback(Kept())
+    return lines
 
 
 def run_ours(model: Any, objective: Any, units: list[Unit]) -> Trained:
@@ -135,7 +138,7 @@ def test_a_step_equals_hf_trainer_s_on_the_same_padded_batch(tmp_path: Path, *, 
 
 
 def test_a_run_equals_hf_trainer_s_with_accumulated_batches(tmp_path: Path) -> None:
-    samples, theirs, ours, kept = made_samples(8), tiny_model(), tiny_model(), Kept()
+    samples, theirs, ours = made_samples(8), tiny_model(), tiny_model()
     trainer = hf_trainer(
         tmp_path,
         theirs,
@@ -144,11 +147,11 @@ def test_a_run_equals_hf_trainer_s_with_accumulated_batches(tmp_path: Path) -> N
         gradient_accumulation_steps=4,
         num_train_epochs=STEPS,
     )
-    trainer.add_callback(kept)
+    kept = keep(trainer)
     trainer.train()
     lines = run_ours(ours, Likelihood(), samples).metrics
-    assert [line["loss"] for line in lines] == pytest.approx([line["loss"] for line in kept.lines], abs=1e-4)
-    assert [line["grad_norm"] for line in lines] == pytest.approx([each["grad_norm"] for each in kept.lines], rel=1e-4)
+    assert [line["loss"] for line in lines] == pytest.approx([line["loss"] for line in kept], abs=1e-4)
+    assert [line["grad_norm"] for line in lines] == pytest.approx([each["grad_norm"] for each in kept], rel=1e-4)
     same_weights(ours, theirs)
 
 
@@ -203,15 +206,15 @@ def test_dpo_with_likelihood_equals_trl_s_where_answers_are_equally_long(tmp_pat
 
 
 def test_a_run_of_dpo_equals_trl_s(tmp_path: Path) -> None:
-    units, theirs, ours, kept = made_pairs(6), tiny_model(), tiny_model(), Kept()
+    units, theirs, ours = made_pairs(6), tiny_model(), tiny_model()
     size = {"per_device_train_batch_size": len(units), "num_train_epochs": STEPS}
     trainer = of_trl("DPO", tmp_path, theirs, more={"ref_model": tiny_model()}, beta=BETA, **size)
     trainer.train_dataset = [as_trl(unit) for unit in units]
-    trainer.add_callback(kept)
+    kept = keep(trainer)
     trainer.train()
     lines = run_ours(ours, Dpo(BETA), units).metrics
     for name, of_theirs in {"loss": "loss", "margin": "rewards/margins", "grad_norm": "grad_norm"}.items():
-        assert [line[name] for line in lines] == pytest.approx([each[of_theirs] for each in kept.lines], rel=1e-3)
+        assert [line[name] for line in lines] == pytest.approx([each[of_theirs] for each in kept], rel=1e-3)
     same_weights(ours, theirs)
 
 

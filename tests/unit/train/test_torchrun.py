@@ -1,6 +1,7 @@
 """Two processes started by torchrun learn what one learns, stop together, and go on from each other's checkpoints.
 
-What one launch can show is shown by one launch: importing takes longer than all the runs.
+One launch shows all of it, because importing takes long: first what must be first, and last the kill, of which the launch
+dies.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -107,15 +108,37 @@ def wanted(base: Path, corpus: Path, tokenizer: Path, tmp_path_factory: pytest.T
     return {name: {"step": f"train.{step}", "recipe": recipe} for name, (step, recipe) in recipes.items()}
 
 
+def command(wanted: Wanted, place: Path) -> dict[str, Any]:
+    """`lianlu train run` with a recipe that is a file."""
+    place.mkdir()
+    path = place / "a.yaml"
+    path.write_text(json.dumps({"kind": wanted["step"], "version": 1, **wanted["recipe"]}), encoding="utf-8")
+    return {"typed": ["train", "run", str(path), "--out", str(place / "out"), "--json", "-q"], "place": str(place)}
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Where the runs are, and how torchrun ended."""
+
+    place: Path
+    ended: subprocess.CompletedProcess[str]
+
+
 def longer(wanted: Wanted) -> Wanted:
-    return {**wanted, "recipe": {**wanted["recipe"], "steps": 8, "checkpoint_every": 3}}
+    """Long enough to be stopped between two checkpoints, and without questions, whose answers take most of the time."""
+    more = {"steps": 7, "checkpoint_every": 3, "eval_every": 5, "sample_prompts": []}
+    return {**wanted, "recipe": {**wanted["recipe"], **more}}
 
 
 @pytest.fixture(scope="module")
-def launched(wanted: dict[str, Wanted], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """All that needs two processes and no violence."""
+def launch(wanted: dict[str, Wanted], tmp_path_factory: pytest.TempPathFactory) -> Launch:
+    """All that needs two processes."""
     place = tmp_path_factory.mktemp("runs")
-    runs = [{**each, "place": str(place / "two" / name)} for name, each in wanted.items()]
+    runs: list[dict[str, Any]] = [
+        {**longer(wanted["sft"]), "place": str(place / "failed"), "fail": [1, 2]},
+        command(wanted["sft"], place / "command"),  # nothing of a test is in these processes yet
+    ]
+    runs += [{**each, "place": str(place / "two" / name)} for name, each in wanted.items()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LIANLU_THREADS", "1")
         for name, each in wanted.items():
@@ -127,13 +150,19 @@ def launched(wanted: dict[str, Wanted], tmp_path_factory: pytest.TempPathFactory
             runs += [{**each, "place": str(place / kind / name)} for kind in ("whole-2", "1-2")]
             runs += [{**each, "place": str(place / kind / name), "stop": [1, 4]} for kind in ("2-1", "2-2")]
             runs += [{**each, "place": str(place / "2-2" / name)}]
-        runs += [{**longer(wanted["sft"]), "place": str(place / "failed"), "fail": [1, 2]}]
+        runs += [{**longer(wanted["sft"]), "place": str(place / "killed"), "kill-saving": [1, 6]}]
         ended = torchrun(str(SCRIPT), json.dumps(runs))
-        assert ended.returncode == 0, ended.stderr
+        for each in runs[:-1]:
+            assert len(said(Path(each["place"]))) == 2, ended.stderr
         for name in KINDS:
             assert said(place / "2-1" / name)[0].startswith("run.cancelled")
             alone(longer(wanted[name]), place / "2-1" / name)
-        yield place
+    return Launch(place, ended)
+
+
+@pytest.fixture
+def launched(launch: Launch) -> Path:
+    return launch.place
 
 
 def test_two_processes_learn_what_one_learns(launched: Path, wanted: dict[str, Wanted]) -> None:
@@ -179,12 +208,10 @@ def test_one_that_fails_ends_all(launched: Path) -> None:
     assert said(launched / "failed") == ["train.other-process elsewhere", "broken on purpose"]
 
 
-def test_a_kill_while_saving_leaves_the_checkpoint_before(wanted: dict[str, Wanted], tmp_path: Path) -> None:
-    run = {**longer(wanted["sft"]), "place": str(tmp_path / "killed"), "kill-saving": [1, 6]}
-    ended = torchrun(str(SCRIPT), json.dumps([run]))
-    assert ended.returncode != 0
-    assert (tmp_path / "killed" / "said-0").read_text() == "train.lost-process"
-    scratch = tmp_path / "killed" / "scratch"
+def test_a_kill_while_saving_leaves_the_checkpoint_before(launch: Launch) -> None:
+    assert launch.ended.returncode != 0
+    assert (launch.place / "killed" / "said-0").read_text() == "train.lost-process"
+    scratch = launch.place / "killed" / "scratch"
     kept = sorted(path.name for path in scratch.glob("step-*"))
     assert kept == ["step-00000003"]
     key = json.loads((scratch / kept[0] / "trainer" / "state.json").read_bytes())["key"]
@@ -193,11 +220,8 @@ def test_a_kill_while_saving_leaves_the_checkpoint_before(wanted: dict[str, Want
     assert start.state.step == 3
 
 
-def test_the_command_speaks_once(wanted: dict[str, Wanted], launched: Path, tmp_path: Path) -> None:
-    path = tmp_path / "a.yaml"
-    path.write_text(json.dumps({"kind": "train.sft", "version": 1, **wanted["sft"]["recipe"]}), encoding="utf-8")
-    ended = torchrun("-m", "lianlu", "train", "run", str(path), "--out", str(tmp_path / "out"), "--json", "-q")
-    assert ended.returncode == 0, ended.stderr
-    assert json.loads(ended.stdout)["steps"] == 3
-    found = (tmp_path / "out" / "weights" / "metrics.jsonl").read_bytes()
-    assert found == metrics(launched / "two" / "sft")
+def test_the_command_speaks_once(launch: Launch) -> None:
+    assert said(launch.place / "command") == ["left with 0"] * 2
+    assert json.loads(launch.ended.stdout)["steps"] == 3
+    found = (launch.place / "command" / "out" / "weights" / "metrics.jsonl").read_bytes()
+    assert found == metrics(launch.place / "two" / "sft")
