@@ -1,8 +1,8 @@
 """Matrix products in float32 on CPUs whose vendor is not that of the library which torch multiplies with.
 
 MKL takes a slower path on AMD's processors; oneDNN, which torch brings as well, makes its code for the machine it finds
-(`benchmarks/results` has both). Which one is taken is told by the vendor and by a try, not by a stopwatch: a run that goes
-on tomorrow must add up in the same order as today.
+(decision 060 has figures of both). Which one is taken is told by the vendor and by a try, not by a stopwatch: a run that
+goes on tomorrow must add up in the same order as today.
 
 Shapes: T tokens (and whatever stands before), I and O features in and out.
 """
