@@ -25,11 +25,11 @@ _CLOSE = 1e-5
 _VENDOR = "AuthenticAMD"
 
 
-def multiply(x_TI: Tensor, weight_OI: Tensor, bias_O: Tensor | None = None) -> Tensor:
+def multiply(x_TI: Tensor, weight_OI: Tensor) -> Tensor:
     """What `torch.nn.functional.linear` gives, without a gradient; `weight_OI` may be the transpose of another one."""
     if not _is_plain(x_TI, weight_OI) or not _has_other():
-        return linear(x_TI, weight_OI, bias_O)
-    return _product(x_TI, weight_OI, bias_O)
+        return linear(x_TI, weight_OI)
+    return _product(x_TI, weight_OI)
 
 
 def use_products(model: nn.Module) -> int:

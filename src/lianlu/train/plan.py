@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from lianlu.core.console import print_table, say
-from lianlu.core.i18n import Language, Text, pick
+from lianlu.core.console import say
+from lianlu.core.i18n import Language, Text, language, pick
 from lianlu.core.job import Job
 from lianlu.nn.prefixes import LEAST_SHARED, grow_tree
 from lianlu.train.config import LoraRecipe, RewardRecipe, TrainRecipe
@@ -159,14 +159,8 @@ def _told(found: Mapping[str, Any], lang: Language) -> str:
 
 
 def show_memory(found: Mapping[str, Any]) -> None:
-    """The table on the console."""
-    rows = [(pick(each["en"], each["zh"]), f"{each['bytes'] / _GIB:.3f} GiB") for each in found["parts"]]
-    rows.append((pick("together", "合计"), f"{found['total'] / _GIB:.3f} GiB"))
-    rows.append((pick("free now", "当前可用"), f"{found['available'] / _GIB:.3f} GiB"))
-    rows.append((pick("parameters", "参数"), f"{found['parameters']:,}"))
-    rows.append((pick("of these trained", "其中训练"), f"{found['trained_parameters']:,}"))
-    rows.append((pick("most tokens of a step", "每步最多 token"), f"{found['tokens_per_step']:,}"))
-    print_table((pick("memory at the worst moment", "内存峰值"), ""), rows)
+    """The table on the console, with what each remedy gives."""
+    say(_told(found, language()))
     for each in found.get("remedies", []):
         mark = pick("fits", "可行") if each["fits"] else pick("still too much", "仍不足")
         say(f"  {' '.join(each['flags'])}: {each['total'] / _GIB:.2f} GiB, {mark}")
