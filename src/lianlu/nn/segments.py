@@ -3,7 +3,8 @@
 Registered with transformers as the attention "segments", so that any model which takes its attention from there can be
 trained without padding. A segment may follow another one, so that a beginning common to many is computed once
 (nn.prefixes finds them). Knows nothing of losses or data. On a CPU one SDPA call is made for each run of segments of equal
-length, because a call for each segment spends its time in Python when samples are short; on CUDA with half precision
+length, because a call for each segment spends its time in Python when samples are short, and nn.branches joins what they
+find with what they follow; on CUDA with half precision
 torch's variable-length kernel does the row at once where a try shows that it can, elsewhere a block mask.
 
 Shapes: B batch (always 1), H heads, K key heads, T tokens of the row, N segments of one length L, D size of a head.
@@ -21,6 +22,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention as sdpa
 
 from lianlu.core.errors import UsageError
+from lianlu.nn.branches import Call, attend, can_attend, has_kernel
 
 __all__ = ["ATTENTION", "Segments", "use_segments"]
 
@@ -80,6 +82,27 @@ class Segments:
         return tuple(found)
 
     @cached_property
+    def calls(self) -> tuple[Call, ...]:
+        """The same as calls that are joined: each segment to itself, then to each one all that come after it."""
+        starts = [0, *accumulate(self.lengths)]
+        found: list[Call] = []
+        for _, group in groupby(range(len(self.lengths)), self.lengths.__getitem__):
+            places = list(group)
+            own = slice(starts[places[0]], starts[places[-1] + 1])
+            found.append(Call(own, own, is_causal=True, pieces=len(places)))
+        behind: dict[int, list[int]] = {}
+        for place, parent in enumerate(self.parents):
+            while parent >= 0:
+                behind.setdefault(parent, []).append(place)
+                parent = self.parents[parent]
+        for before, places in behind.items():
+            keys = slice(starts[before], starts[before + 1])
+            for _, run in groupby(enumerate(places), lambda each: each[1] - each[0]):
+                after = [place for _, place in run]
+                found.append(Call(slice(starts[after[0]], starts[after[-1] + 1]), keys))
+        return tuple(found)
+
+    @cached_property
     def ends(self) -> Tensor:
         """Where segments begin and the last ends, int32 of shape (N + 1,), as variable-length kernels want it."""
         lengths = torch.tensor((0, *self.lengths), dtype=torch.int32)
@@ -92,6 +115,11 @@ class Segments:
         for parent in self.parents or (-1,) * len(self.lengths):
             found.append(found[parent] + self.lengths[parent] if parent >= 0 else 0)
         return tuple(found)
+
+    @cached_property
+    def reach(self) -> int:
+        """Tokens of the longest sequence."""
+        return max(depth + size for depth, size in zip(self.depths, self.lengths, strict=True))
 
     @cached_property
     def positions(self) -> Tensor:
@@ -161,6 +189,7 @@ def use_segments(model: Any) -> bool:
     """
     from transformers import AttentionInterface
 
+    has_kernel()
     AttentionInterface.register(ATTENTION, _attend)
     try:
         model.set_attn_implementation(ATTENTION)
@@ -204,6 +233,9 @@ def _attend(
 def _by_parts(
     query: Tensor, key: Tensor, value: Tensor, segments: Segments, window: int | None, options: dict[str, Any]
 ) -> Tensor:
+    is_plain = not options["dropout_p"] and (window is None or window >= segments.reach)
+    if segments.parents and is_plain and can_attend(query):
+        return attend(query[0], key[0], value[0], segments.calls, options["scale"]).unsqueeze(0)
     parts = segments.parts
     sizes = [part.count * part.length for part in parts]
     q_HTD, k_KTD, v_KTD = (tensor[0].split(sizes, dim=1) for tensor in (query, key, value))
@@ -272,7 +304,7 @@ def _by_kernel(
     longest = most_seen = max(segments.lengths)
     if segments.parents:  # what several follow is put before each of them: the kernel aligns masks at the lower right
         k_THD, v_THD, seen = k_THD[segments.seen], v_THD[segments.seen], segments.seen_ends
-        most_seen = max(depth + size for depth, size in zip(segments.depths, segments.lengths, strict=True))
+        most_seen = segments.reach
     reach = (-1 if window is None else window - 1, 0)
     out_THD = varlen_attn(q_THD, k_THD, v_THD, ends, seen, longest, most_seen, scale=scale, window_size=reach)
     assert isinstance(out_THD, Tensor)

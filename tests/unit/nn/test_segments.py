@@ -101,7 +101,7 @@ def out_and_grads(
 
 
 @pytest.mark.parametrize("segments", [SEGMENTS, SHARED], ids=["apart", "shared"])
-@pytest.mark.parametrize("window", [None, 2])
+@pytest.mark.parametrize("window", [None, 2, 7, 8, 9])  # the longest sequence of both has 5 or 9 tokens
 def test_the_mask_says_what_the_parts_say(window: int | None, segments: Segments) -> None:
     wanted = out_and_grads(room._by_parts, row(), window, segments)
     torch.testing.assert_close(out_and_grads(room._on_cuda, row(), window, segments), wanted, rtol=1e-5, atol=1e-5)
