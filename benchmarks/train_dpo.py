@@ -27,6 +27,7 @@ from train_work import (
     demo,
     first_model,
     in_order,
+    in_turns,
     ours,
     peer_settings,
     quiet,
@@ -96,11 +97,11 @@ def row_of_pair(pair: Pair) -> dict[str, list[int]]:
 def measure(pairs: Sequence[Pair], tokenizer: Any, work: Work, runs: int, place: Path, *, spoil: bool) -> Row:
     first = first_model(len(tokenizer))
     objective = Dpo(beta=BETA * (1.5 if spoil else 1))
-    mine: list[Run] = []
-    peer: list[Run] = []
-    for _ in range(runs):
-        mine.append(ours(copied(first), pairs, work, objective))
-        peer.append(trl_dpo(copied(first), copied(first), pairs, work, place, tokenizer))
+    mine, peer = in_turns(
+        runs,
+        lambda: ours(copied(first), pairs, work, objective),
+        lambda: trl_dpo(copied(first), copied(first), pairs, work, place, tokenizer),
+    )
     return row_of_speeds(
         "DPO of 6.9M parameters on dpo_zh, fp32, 1 thread",
         "TRL DPOTrainer",

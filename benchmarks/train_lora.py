@@ -29,6 +29,7 @@ from train_work import (
     copied,
     demo,
     first_model,
+    in_turns,
     ours,
     quiet,
     row_of_speeds,
@@ -82,12 +83,14 @@ def measure(
     first = first_model(len(tokenizer))
     work = Work(steps, "bf16" if four_bits else "fp32")
     rate = work.rate * (20 if spoil else 1)  # an adapter adds little at first
-    mine: list[Run] = []
-    peer: list[Run] = []
-    for _ in range(runs):
-        mine.append(ours(our_adapted(first, four_bits=four_bits), samples, work, learning_rate=rate))
-        their_model = their_adapted(first, four_bits=four_bits, folder=place / "base")
-        peer.append(trl_sft(their_model, samples, work, place / "out", tokenizer))
+
+    def theirs() -> Run:
+        model = their_adapted(first, four_bits=four_bits, folder=place / "base")
+        return trl_sft(model, samples, work, place / "out", tokenizer)
+
+    mine, peer = in_turns(
+        runs, lambda: ours(our_adapted(first, four_bits=four_bits), samples, work, learning_rate=rate), theirs
+    )
     name, bounds, limit = (
         ("QLoRA (NF4)", (None, 2.0), Same(3e-3)) if four_bits else ("LoRA", (1.8, 2.5), Same(1e-4, way=1e-2))
     )

@@ -26,6 +26,7 @@ from train_work import (
     distance,
     first_model,
     in_order,
+    in_turns,
     ours,
     row_of_speeds,
     tokenizer_of,
@@ -72,10 +73,11 @@ def first_gradients(model: Any, units: Sequence[Encoded], least_shared: int | No
 def measure(samples: list[Encoded], vocabulary: int, work: Work, runs: int, prompt: int, *, spoil: bool) -> Row:
     first = first_model(vocabulary)
     our_samples = [unlearned(each) for each in samples] if spoil else samples
-    found: dict[bool, list[Run]] = {True: [], False: []}
-    for _ in range(runs):
-        found[True].append(ours(copied(first), our_samples, work, share_prefixes=True))
-        found[False].append(ours(copied(first), samples, work, share_prefixes=False))
+    mine, peer = in_turns(
+        runs,
+        lambda: ours(copied(first), our_samples, work, share_prefixes=True),
+        lambda: ours(copied(first), samples, work, share_prefixes=False),
+    )
     one = first_gradients(copied(first), in_order(our_samples, work)[: work.batch], LEAST_SHARED)
     other = first_gradients(copied(first), in_order(samples, work)[: work.batch], None)
     gap = max(float((one.weights[name] - other.weights[name]).abs().max()) for name in one.weights)
@@ -84,8 +86,8 @@ def measure(samples: list[Encoded], vocabulary: int, work: Work, runs: int, prom
     row = row_of_speeds(
         f"fine-tuning 6.9M parameters behind a system prompt of {prompt} tokens, fp32, 1 thread",
         "our packing, nothing shared",
-        found[True],
-        found[False],
+        mine,
+        peer,
         bounds=(2.5, 3.0),
         limit=Same(1e-4),
     )
@@ -104,7 +106,7 @@ def main() -> int:
     samples = [render(tokenizer, with_prompt(each.content), id=each.id) for each in items[:200]]
     prompt = len(tokenizer(SYSTEM)["input_ids"])
     work = Work(4 if quick else 9)
-    row = measure(samples, len(tokenizer), work, 1 if quick else 3, prompt, spoil=given.self_test)
+    row = measure(samples, len(tokenizer), work, 1 if quick else 5, prompt, spoil=given.self_test)
     return show([row], only_json=given.json)
 
 
